@@ -1,0 +1,2 @@
+"""The shared nouns: messages, samples, trajectories, groups; and dataset files.
+"""
