@@ -1,0 +1,37 @@
+"""What every test may use: real clips where they are at hand, and one thread so that numbers repeat."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def _shared(name: str) -> Path:
+    given = os.environ.get("REELGYM_SHARED")
+    root = Path(given) if given else REPOSITORY.parent / "shared" / "data"
+    folder = root / name
+    if not folder.is_dir():
+        pytest.skip(f"real clips are not at hand: {folder} does not exist; set REELGYM_SHARED to the folder of {name}/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_videos() -> Path:
+    """The folder of real clips; skips where it is absent. Read only."""
+    return _shared("videos")
+
+
+@pytest.fixture(scope="session")
+def shared_odd() -> Path:
+    """The folder of odd and broken files; skips where it is absent. Read only."""
+    return _shared("videos_odd")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the checkout."""
+    return REPOSITORY
