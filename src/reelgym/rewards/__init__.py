@@ -1,0 +1,28 @@
+"""Rewards: pure functions from a group to scores, and the expressions that compose them into a rubric.
+
+Public: Reward, Operator, Rubric (base); Sum, Product, Gate, Clip, Rescale, Schedule, Stack (operators); one file per
+reward: Accuracy, Format, Length.
+"""
+
+from reelgym.rewards.accuracy import Accuracy
+from reelgym.rewards.base import Expression, Operator, Reward, Rubric
+from reelgym.rewards.format import Format
+from reelgym.rewards.length import Length
+from reelgym.rewards.operators import Clip, Gate, Product, Rescale, Schedule, Stack, Sum
+
+__all__ = [
+    "Accuracy",
+    "Clip",
+    "Expression",
+    "Format",
+    "Gate",
+    "Length",
+    "Operator",
+    "Product",
+    "Rescale",
+    "Reward",
+    "Rubric",
+    "Schedule",
+    "Stack",
+    "Sum",
+]
