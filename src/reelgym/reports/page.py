@@ -1,0 +1,113 @@
+"""One self-contained HTML page from a payload: no network, light and dark, readable on a phone and without scripts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reelgym.errors import WorkError
+from reelgym.reports import svg
+from reelgym.reports.payload import Measure, Payload, data_uri, to_json
+
+
+def render(payload: Payload) -> str:
+    """Return the page as HTML text. Every value is escaped; only our own style, script and charts pass as they are."""
+    environment = Environment(
+        loader=PackageLoader("reelgym.reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=svg.percent, number=number, verdict=verdict, image=data_uri, bars=svg.bars, curves=svg.curves
+    )
+    environment.globals.update(percent=svg.percent, signed=signed)
+    script = _asset("page.js")
+    # The policy lets nothing be fetched and no script run but the one whose digest it names.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html.j2").render(
+        page=payload,
+        style=Markup(_asset("page.css")),
+        script=Markup(script),
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+        kinds=sorted({puzzle.kind for puzzle in payload.puzzles if puzzle.kind}),
+    )
+
+
+def write_page(path: str | Path, payload: Payload, *, store: bool = False) -> Path:
+    """Write the page and return its path; it appears whole or not at all.
+
+    Args:
+        path: The HTML file; its folder is made.
+        payload: What it shows.
+        store: Also write `payload.json` beside it, from which `reelgym report` draws the page again.
+
+    Raises:
+        WorkError: The disk refused.
+    """
+    place = Path(path)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if store:
+            replace(place.parent / "payload.json", json.dumps(to_json(payload)).encode())
+        replace(place, render(payload).encode())
+    except OSError as error:
+        raise WorkError(f"{place}: could not write the page: {error.strerror or error}") from error
+    return place
+
+
+def verdict(measure: Measure) -> str:
+    """Return `better` or `worse` where the whole interval of a difference lies on one side of 0, else nothing."""
+    found = measure.difference
+    if found is None or found.low is None or found.high is None or measure.good == "none":
+        return ""
+    if found.low <= 0.0 <= found.high:
+        return ""
+    return "better" if (found.low > 0.0) == (measure.good == "up") else "worse"
+
+
+def signed(value: float) -> str:
+    """Return a share in percentage points with its sign.
+
+    >>> signed(0.125)
+    '+12.5'
+    """
+    return f"{value * 100:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a plain number, a true minus sign before it where negative; a dash where there is none.
+
+    >>> number(-0.5)
+    '\u22120.50'
+    """
+    if value is None or math.isnan(value):
+        return "\N{EN DASH}"
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write so that a reader sees the old file or the new one, never half of one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _asset(name: str) -> str:
+    return resources.files("reelgym.reports").joinpath("templates", name).read_text("utf-8")

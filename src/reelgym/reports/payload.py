@@ -1,0 +1,285 @@
+"""What a page shows, as plain values: whoever has results fills these, `page.write_page` draws them.
+
+Everything is JSON-able (`to_json`, `from_json`): images travel as encoded bytes, base64 in JSON. Empty tuples and Nones
+leave their part of the page out.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+
+Role = Literal["before", "after", "blind", "floor", "plain"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """A mean, with the limits of its interval where there is one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One row of the headline table: the same quantity before and after, beside chance and the blind probe.
+
+    Attributes:
+        name: What is measured, in words.
+        before: The untouched model.
+        after: The trained one.
+        difference: after - before over the same samples, paired.
+        chance: What guessing earns; None where chance has no meaning (rates).
+        blind: The trained model shown grey frames.
+        good: Whether more of it is better (`up`), worse (`down`), or neither.
+        note: A word of explanation under the name.
+    """
+
+    name: str
+    before: Number | None = None
+    after: Number | None = None
+    difference: Number | None = None
+    chance: float | None = None
+    blind: Number | None = None
+    good: Literal["up", "down", "none"] = "up"
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One bar of the before/after picture; `role` decides how it is drawn."""
+
+    label: str
+    number: Number
+    role: Role = "plain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """Bars from 0 with intervals, chance as a line across them."""
+
+    title: str
+    bars: tuple[Bar, ...]
+    chance: float | None = None
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One line of a chart: (x, y) points in the order of x. `marked` draws the points too (sparse measurements)."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+    marked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """One chart: lines over training steps, a chance level as a dashed line."""
+
+    title: str
+    series: tuple[Series, ...]
+    x: str = "step"
+    chance: float | None = None
+    share: bool = False
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Any other table: seeds, floors, counts. Cells are text; the first column names the row."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One picture: PNG, JPEG or WebP bytes (`encode` makes them), with its time in the video where it may be shown."""
+
+    image: bytes
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A stretch of a reply. `name` is `observation`, `think`, `answer` or empty."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """One reward term of one reply; `segment` says what it was paid on."""
+
+    name: str
+    value: float
+    segment: str = "completion"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a policy wrote about a puzzle and what it earned.
+
+    Attributes:
+        label: Who wrote it and when, in words ("before", "step 40, rollout 3 of 8").
+        role: `before`, `after`, `blind`, `floor`, or `plain` (training rollouts).
+        spans: The whole reply, cut into segments.
+        answer: The answer read out of it; None where none could be read.
+        score: Its score, None where unknown.
+        valid: Whether an answer could be read.
+        solved: Whether the answer is exactly right.
+        stop: Why it ended: `eos`, `length` (cut off), `stop_string`, or empty.
+        rewards: Reward terms; empty outside training.
+        advantages: Advantage by segment name; empty outside training.
+    """
+
+    label: str
+    spans: tuple[Span, ...]
+    role: Role = "plain"
+    answer: tuple[int, ...] | None = None
+    score: float | None = None
+    valid: bool = True
+    solved: bool = False
+    stop: str = ""
+    rewards: tuple[Term, ...] = ()
+    advantages: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Puzzle:
+    """One masked-video puzzle with the replies to it.
+
+    Attributes:
+        id: The sample's id.
+        kind: What it may be filtered by (kind of scene, `real video`).
+        question: The text of the prompt, media left out.
+        before: Context frames before the gap.
+        after: Context frames after the gap.
+        candidates: The pool, in the order in which it is numbered from 1.
+        answer: Right numbers in true time order.
+        replies: What was written about it.
+        note: One line under the title.
+    """
+
+    id: str
+    kind: str = ""
+    question: str = ""
+    before: tuple[Frame, ...] = ()
+    after: tuple[Frame, ...] = ()
+    candidates: tuple[Frame, ...] = ()
+    answer: tuple[int, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    note: str = ""
+
+    @property
+    def solved(self) -> bool | None:
+        """Whether the last-trained reply is exactly right: the `after` one, else any; None without replies."""
+        judged = [reply for reply in self.replies if reply.role == "after"] or list(self.replies)
+        return any(reply.solved for reply in judged) if judged else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payload:
+    """A whole page.
+
+    Attributes:
+        title: Of the document, a few words.
+        headline: The result in one sentence.
+        lead: A paragraph under it: what was done, on what.
+        facts: Short (label, value) pairs shown under the headline.
+        measures: The headline table.
+        measures_caption: What its numbers are (rows, videos, level of the intervals).
+        bars: The before/after picture.
+        tables: Other tables, in order.
+        curves: Learning curves, in order.
+        puzzles: The browser of puzzles.
+        limits: What the page does not show, a sentence each.
+        provenance: (name, value) pairs: config digest, commit, versions, seconds.
+    """
+
+    title: str
+    headline: str
+    lead: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    measures: tuple[Measure, ...] = ()
+    measures_caption: str = ""
+    bars: Bars | None = None
+    tables: tuple[Table, ...] = ()
+    curves: tuple[Curves, ...] = ()
+    puzzles: tuple[Puzzle, ...] = ()
+    limits: tuple[str, ...] = ()
+    provenance: tuple[tuple[str, str], ...] = ()
+
+
+def encode(pixels: NDArray[np.uint8], *, form: Literal["PNG", "JPEG", "WEBP"] = "JPEG", quality: int = 88) -> bytes:
+    """Return one frame as image bytes.
+
+    Args:
+        pixels: (H, W, 3) uint8, RGB.
+        form: PNG is exact and larger.
+        quality: Of JPEG and WebP, 1 to 95.
+    """
+    sink = io.BytesIO()
+    PilImage.fromarray(np.ascontiguousarray(pixels)).save(sink, form, quality=quality)
+    return sink.getvalue()
+
+
+def data_uri(image: bytes) -> str:
+    """Return image bytes as a data URI; their own first bytes say which form they are."""
+    kinds = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
+    kind = next((name for start, name in kinds.items() if image.startswith(start)), None)
+    if kind is None:
+        raise ValueError(f"an image must be PNG, JPEG or WebP bytes; these start with {image[:8]!r}: use encode()")
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+
+
+def to_json(payload: Payload) -> dict[str, Any]:
+    """Return a payload as JSON values; `from_json` undoes it exactly."""
+    plain = _plain(payload)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def from_json(value: dict[str, Any]) -> Payload:
+    """Return the payload written by `to_json`; unknown or missing fields are a ValueError or TypeError."""
+    built = _built(Payload, value)
+    assert isinstance(built, Payload)
+    return built
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value
+
+
+def _built(kind: Any, value: Any) -> Any:
+    """Return `value` as the annotated type `kind` says."""
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _built(hints[name], item) for name, item in value.items()})
+    if typing.get_origin(kind) is types.UnionType:
+        return None if value is None else _built(typing.get_args(kind)[0], value)
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        return tuple(_built(k, item) for k, item in zip(kinds, value, strict=True))
+    return base64.b64decode(value) if kind is bytes else value
