@@ -1,0 +1,37 @@
+"""Gold chains of thought for masked video prediction, written from facts that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from reelgym.data.sample import Sample
+
+
+def gold_reply(sample: Sample, word: Callable[[float], str], variant: Literal["direct", "tagged"]) -> str:
+    """Return the right reply to a masked-video-prediction sample, with the observation that leads to it.
+
+    The observation names the state of each context frame, before and after the gap, then the state of each candidate
+    followed by its number. The thinking names the state of each hidden frame followed by the number that shows it.
+    A number always follows the thing it names: a small model trained with the number first learns to see and never
+    to order.
+
+    Args:
+        sample: A sample of the task `mvp`.
+        word: From a time in seconds to one short word for what the video shows then.
+        variant: `tagged` for observation, think and answer; `direct` for the bare answer.
+
+    Returns:
+        The reply as text, without an end token.
+
+    Reference: the three tags are VideoP2R's (Jiang et al., arXiv 2511.11113); the wording is ours.
+    """
+    answer = ", ".join(map(str, sample.answer))
+    if variant == "direct":
+        return answer
+    before, after = sample.evidence["context_times"]
+    pool = sample.evidence["candidate_times"]
+    seen = " ".join(f"{word(time)} {number}" for number, time in enumerate(pool, start=1))
+    context = " | ".join(" ".join(word(time) for time in times) for times in (before, after))
+    order = " ".join(f"{word(pool[number - 1])} {number}" for number in sample.answer)
+    return f"<observation>{context} | {seen}</observation><think>{order}</think><answer>{answer}</answer>"
