@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import pytest
+
+from reelgym.errors import RequestError
+from reelgym.recipes import tree
+from reelgym.recipes.resolve import Resolved, _from_function, from_config, resolve, to_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    name: ClassVar[str] = "method"
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    rank: int = 16
+    alpha: float = 32.0
+
+
+@dataclass(frozen=True)
+class Term:
+    part: str = "value"
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    lr: float = 1e-3
+    group_size: int = 8
+    kl_coef: float = 0.0
+    max_completion_tokens: int = 96
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    stop: tuple[str, ...] = ()
+    early_stop: int | None = None
+    normalise: bool = True
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0:
+            raise RequestError(f"lr={self.lr} must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    policy: str = "tiny"
+    data: str | None = None
+    config: Config = field(default_factory=Config)
+    algorithm: Method = field(default_factory=Method)
+    adapter: Adapter | None = None
+    terms: tuple[Term, ...] = (Term("exact"), Term("order", 0.5))
+
+
+def toy(policy: str = "tiny", *, steps: int = 100, group_size: int = 4, size: Literal["tiny", "paper"] = "tiny") -> Run:
+    """A recipe: lr follows the group size, `steps` is ignored."""
+    config = Config(
+        lr=1e-3 * group_size / 4, group_size=group_size, max_completion_tokens=2048 if size == "paper" else 96
+    )
+    return Run(policy=policy, config=config)
+
+
+def toy_resolve(*overrides: str) -> Resolved:
+    given = dict(item.split("=", 1) for item in overrides)
+    return _from_function("toy", toy, given)
+
+
+def _message(*overrides: str) -> str:
+    with pytest.raises(RequestError) as caught:
+        toy_resolve(*overrides)
+    return str(caught.value)
+
+
+def test_arguments_come_first_and_derived_values_follow() -> None:
+    found = toy_resolve("group_size=8")
+    assert found.run.config.group_size == 8
+    assert found.run.config.lr == 2e-3  # 1e-3 * 8 / 4
+    assert found.origins["config.group_size"] == "override"
+    assert found.origins["config.lr"] == "derived from group_size"
+    assert found.origins["config.kl_coef"] == "default"
+    assert toy_resolve().origins["config.group_size"] == "recipe"
+
+
+def test_fields_of_the_run_are_set_by_dotted_key_or_by_their_last_part() -> None:
+    for key in ("config.kl_coef", "kl_coef"):
+        found = toy_resolve(f"{key}=0.04")
+        assert found.run.config.kl_coef == 0.04
+        assert found.origins["config.kl_coef"] == "override"
+
+
+def test_every_kind_of_value_is_read_by_its_annotation() -> None:
+    run = toy_resolve(
+        "schedule=cosine", "stop=a,b", "early_stop=3", "normalise=no", "data=none", "terms.1.weight=2"
+    ).run
+    assert (run.config.schedule, run.config.stop, run.config.early_stop) == ("cosine", ("a", "b"), 3)
+    assert (run.config.normalise, run.data, run.terms) == (False, None, (Term("exact"), Term("order", 2.0)))
+    assert toy_resolve("early_stop=none").run.config.early_stop is None
+
+
+def test_a_group_that_is_absent_is_made_by_setting_one_of_its_fields() -> None:
+    assert toy_resolve().run.adapter is None
+    assert toy_resolve("adapter.rank=4", "adapter.alpha=8").run.adapter == Adapter(rank=4, alpha=8.0)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("num_generations=8", "'group_size'"),
+        ("rollout.n=8", "'group_size'"),
+        ("learning_rate=1", "'config.lr'"),
+        ("max_completion_length=1", "'config.max_completion_tokens'"),
+        ("beta=1", "'config.kl_coef'"),
+        ("epsilon_high=1", "'algorithm.clip_high'"),
+        ("epsilon=1", "'algorithm.clip_low'"),
+        ("model_name_or_path=x", "'policy'"),
+        ("config.kl_cof=1", "'config.kl_coef'"),
+        ("grop_size=1", "'group_size'"),
+    ],
+)
+def test_an_unknown_setting_names_ours_also_from_other_libraries_words(override: str, message: str) -> None:
+    key = override.partition("=")[0]
+    expected = f"unknown setting {key!r} of recipe 'toy'; did you mean {message}? `reelgym train toy --show` lists all"
+    assert _message(override) == expected
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("group_size=many", "group_size=many is not a whole number"),
+        ("group_size=1.5", "group_size=1.5 is not a whole number"),
+        ("config.lr=nan", "config.lr=nan is not a number"),
+        ("size=papr", "size=papr is not one of tiny, paper; did you mean 'paper'?"),
+        ("schedule=cosin", "config.schedule=cosin is not one of constant, linear, cosine; did you mean 'cosine'?"),
+        ("normalise=maybe", "config.normalise=maybe is not true or false"),
+        ("early_stop=x", "config.early_stop=x is not a whole number or none"),
+        ("config.lr=-1", "lr=-1.0 must be above 0"),
+        ("config=1", "config: Config is a group of settings; set one of its fields"),
+        ("steps=7", "steps=7 changes nothing in recipe 'toy' beside its other settings; leave it out"),
+        ("weight=2", "weight could be terms.0.weight or terms.1.weight: give one of them in full"),
+    ],
+)
+def test_a_value_that_does_not_fit_says_what_is_allowed(override: str, message: str) -> None:
+    assert _message(override) == message
+
+
+def test_overrides_must_be_pairs_and_each_key_once() -> None:
+    with pytest.raises(RequestError, match=r"^'lr' is not KEY=VALUE: write settings as in lr=1e-4$"):
+        resolve("mvp", ["lr"])
+    with pytest.raises(RequestError, match=r"^lr is given twice: lr=1 and lr=2; keep one$"):
+        resolve("mvp", ["lr=1", "lr=2"])
+
+
+def test_an_unknown_recipe_and_a_missing_file_are_one_line() -> None:
+    with pytest.raises(RequestError, match=r"^unknown recipe 'no_such_recipe'"):
+        resolve("no_such_recipe")
+    with pytest.raises(RequestError, match=r"^nowhere.py does not exist; a recipe of your own is given as path"):
+        resolve("nowhere.py:run")
+    with pytest.raises(RequestError, match=r"^nowhere.json cannot be read: No such file or directory$"):
+        resolve("nowhere.json")
+
+
+def test_show_lists_every_setting_with_its_value_and_origin() -> None:
+    rows = toy_resolve("group_size=8", "kl_coef=0.1").table()
+    assert ("config.group_size", "8", "override") in rows
+    assert ("config.early_stop", "none", "default") in rows
+    assert ("terms.0.part", "exact", "recipe") in rows
+    assert [row[0] for row in rows][:3] == ["policy", "data", "config.lr"]
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    text = """
+        from reelgym.video.types import FrameSpec
+        def spec(fps: float = 2.0, side: int | None = None) -> FrameSpec:
+            '''A frozen dataclass of the package stands in for a run.'''
+            return FrameSpec(fps=fps, short_side=side)
+        """
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def test_a_recipe_of_ones_own_is_given_as_path_and_function(recipe_file: Path) -> None:
+    run = resolve(f"{recipe_file}:spec", ["fps=4", "side=28", "filter=bicubic"]).run
+    assert (run.fps, run.short_side, run.filter) == (4.0, 28, "bicubic")
+    with pytest.raises(RequestError, match="unknown recipe in .*mine.py 'spce'; did you mean 'spec'"):
+        resolve(f"{recipe_file}:spce")
+
+
+def test_a_saved_run_replays_to_an_equal_one_and_takes_overrides(recipe_file: Path, tmp_path: Path) -> None:
+    run = resolve(f"{recipe_file}:spec", ["fps=4", "size=28,56"]).run
+    assert from_config(json.loads(json.dumps(to_config(run)))) == run
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(to_config(run)))
+    assert resolve(str(path)).run == run
+    assert resolve(str(path), ["fps=1"]).run.fps == 1.0
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_a_file_may_name_a_recipe_and_settings(recipe_file: Path, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"mine.{suffix}"
+    content = {"recipe": f"{recipe_file}:spec", "fps": 4, "size": [28, 56], "stop_seconds": None}
+    if suffix == "yaml":
+        pytest.importorskip("yaml")
+        path.write_text(f"recipe: '{recipe_file}:spec'\nfps: 4\nsize: [28, 56]\nstop_seconds: null\n")
+    else:
+        path.write_text(json.dumps(content))
+    run = resolve(str(path)).run
+    assert (run.fps, run.size, run.stop_seconds) == (4.0, (28, 56), None)
+
+
+@pytest.mark.parametrize("kind", ["os:system", "subprocess:Popen", "reelgym.errors:nearest", "reelgym.nowhere:X"])
+def test_a_config_file_can_make_nothing_but_our_dataclasses(kind: str) -> None:
+    with pytest.raises(RequestError, match="^type="):
+        from_config({"type": kind, "args": "true"})
+
+
+def test_a_config_of_another_version_names_the_setting_that_is_gone() -> None:
+    config = to_config(Run().terms[0]) | {"type": "reelgym.video.types:FrameSpec"}
+    with pytest.raises(RequestError, match="has no setting 'part'; it has fps, times"):
+        from_config(config)
+
+
+def test_all_changes_of_a_group_are_validated_together() -> None:
+    # Neither change alone would pass: one is checked with the other's final value.
+    @dataclass(frozen=True)
+    class Interval:
+        low: int = 0
+        high: int = 1
+
+        def __post_init__(self) -> None:
+            if self.low >= self.high:
+                raise RequestError("empty")
+
+    # get_type_hints looks annotations up in the module of the class.
+    setattr(sys.modules[__name__], "Interval", Interval)
+    assert tree.change(Interval(), {"low": 5, "high": 9}) == Interval(5, 9)
