@@ -93,10 +93,16 @@ def evaluate(
 
 
 def grade(sample: Sample, reply: str, *, stop: str = "eos", tokens: int = 0) -> Row:
-    """Return the row of one reply: scored by the sample's task, beside the chance level of that sample."""
+    """Return the row of one reply: scored by the sample's task, beside the chance level of that sample.
+
+    Raw parts are kept, their corrections follow from chance. An unreadable reply earns 0 in every part, so that all
+    means run over all rows.
+    """
     task = tasks.get(sample.task)
-    score = task.score(reply, sample)
-    parts = {name: float(part) for name, part in score.parts.items() if not math.isnan(part)}
+    score, chance = task.score(reply, sample), dict(task.chance(sample))
+    raw = {name: float(part) for name, part in score.parts.items() if not name.endswith("_corrected")}
+    if not score.valid:
+        raw = dict.fromkeys([*(name for name in chance if name != "value"), *raw], 0.0)
     return Row(
         id=sample.id,
         source=sample.source,
@@ -104,8 +110,8 @@ def grade(sample: Sample, reply: str, *, stop: str = "eos", tokens: int = 0) -> 
         parsed=_plain(score.parsed),
         valid=score.valid,
         value=float(score.value),
-        parts=parts,
-        chance=task.chance(sample),
+        parts={name: part for name, part in raw.items() if not math.isnan(part)},
+        chance=chance,
         stop=stop,
         tokens=tokens,
         facets=dict(sample.facets),

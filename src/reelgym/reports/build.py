@@ -1,0 +1,194 @@
+"""From stored numbers to what a page shows: measures, bars, tables and curves of evaluations and metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reelgym.evaluation.compare import compare
+from reelgym.evaluation.results import Evaluation
+from reelgym.evaluation.statistics import Interval
+from reelgym.reports.payload import Bar, Bars, Curves, Measure, Number, Role, Series, Table
+from reelgym.reports.svg import percent, spoken
+
+PARTS = {
+    "value": ("Score", "the reward's accuracy part"),
+    "exact": ("Exact", "all right and in order"),
+    "selection": ("Selection", "share of the right frames chosen"),
+    "order": ("Order", "share of pairs chosen and in order"),
+}
+"""The parts of the headline table, with their names and notes."""
+
+RATES = {"invalid": ("Invalid replies", "no answer could be read"), "cut_off": ("Cut off", "reply hit the token cap")}
+
+CURVES: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...], bool], ...] = (
+    ("Reward in training", (("reward", ("rewards/total/mean", "rewards/mean", "reward/mean")),), False),
+    ("Score on held-out puzzles", (("held out", ("evaluation/value", "evaluation/value/mean")),), True),
+    ("Invalid replies in training", (("invalid", ("rollout/invalid", "rollout/invalid/mean")),), True),
+    ("Entropy", (("nats per token", ("rollout/entropy/mean", "rollout/entropy", "algorithm/entropy")),), False),
+    ("Groups without signal", (("share", ("algorithm/groups_without_signal", "groups/without_signal")),), True),
+)
+"""Charts: title, lines (label, names it may have in metrics.jsonl), whether it is a share."""
+
+
+def number(interval: Interval | None) -> Number | None:
+    """Return an interval as a page's number; limits that do not exist stay away."""
+    if interval is None:
+        return None
+    if math.isnan(interval.low):
+        return Number(value=interval.mean)
+    return Number(value=interval.mean, low=interval.low, high=interval.high)
+
+
+def measures(before: Evaluation | None, after: Evaluation, *, blind: Evaluation | None = None) -> tuple[Measure, ...]:
+    """Return the headline table: score and parts raw and corrected for chance, then the rates.
+
+    Args:
+        before: The untouched model on the same samples; None where only one model was asked.
+        after: The trained model, or the only one.
+        blind: The model of `after` shown grey frames.
+    """
+    paired = compare(before, after).differences if before is not None else {}
+    there = [part for part in PARTS if part in after.parts()]
+    rows = [
+        Measure(
+            name=PARTS[part][0],
+            note=PARTS[part][1],
+            before=number(before.mean(part)) if before is not None else None,
+            after=number(after.mean(part)),
+            difference=number(paired.get(part)),
+            chance=after.chance(part),
+            blind=number(blind.mean(part)) if blind is not None else None,
+        )
+        for part in there
+    ]
+    rows += [
+        Measure(
+            name=f"{PARTS[part][0]}, corrected",
+            note="0 is guessing, 1 is perfect",
+            before=number(before.corrected(part)) if before is not None else None,
+            after=number(after.corrected(part)),
+            chance=0.0,
+            blind=number(blind.corrected(part)) if blind is not None else None,
+        )
+        for part in there
+        if after.chance(part) is not None
+    ]
+    rows += [
+        Measure(
+            name=name,
+            note=note,
+            before=number(before.mean(rate)) if before is not None else None,
+            after=number(after.mean(rate)),
+            difference=number(paired.get(rate)),
+            blind=number(blind.mean(rate)) if blind is not None else None,
+            good="down",
+        )
+        for rate, (name, note) in RATES.items()
+    ]
+    return tuple(rows)
+
+
+def measures_caption(evaluation: Evaluation) -> str:
+    """Return what the numbers of the headline table are."""
+    return (
+        f"{len(evaluation)} held-out puzzles from {len(set(evaluation.clusters))} videos, greedy decoding. Below each "
+        "number its 95% interval, from 10,000 bootstrap draws of whole videos; differences are paired by puzzle, "
+        "in percentage points. Chance is enumerated, not sampled. Blind shows the trained model grey frames."
+    )
+
+
+def bars(
+    before: Evaluation,
+    after: Evaluation,
+    *,
+    blind: Evaluation | None = None,
+    floors: Mapping[str, Evaluation] | None = None,
+) -> Bars:
+    """Return the before/after picture of the score beside chance, the blind probe and the floors."""
+    rows: list[tuple[str, Evaluation, Role]] = [("Before", before, "before"), ("After", after, "after")]
+    if blind is not None:
+        rows.append(("After, blind", blind, "blind"))
+    rows += [(_words(name), floor, "floor") for name, floor in (floors or {}).items()]
+    found = tuple(Bar(label=label, number=_sure(number(one.mean())), role=role) for label, one, role in rows)
+    return Bars(title="Score on held-out puzzles", bars=found, chance=after.chance())
+
+
+def prompts(evaluations: Mapping[str, Evaluation]) -> Table:
+    """Return the table that shows the untouched model under each prompt, by label."""
+    return evaluation_table("Before training, under both prompts", evaluations)
+
+
+def evaluation_table(title: str, evaluations: Mapping[str, Evaluation], *, caption: str = "") -> Table:
+    """Return one row per evaluation: score with interval, exact, selection, order, invalid and cut-off rates."""
+    parts = [part for part in PARTS if any(part in one.parts() for one in evaluations.values())]
+    rows = tuple((label, *_cells(one, parts)) for label, one in evaluations.items())
+    columns = ("", *(PARTS[part][0] for part in parts), *(name for name, _ in RATES.values()))
+    return Table(title=title, columns=columns, rows=rows, caption=caption)
+
+
+def seeds(results: Sequence[Mapping[str, Any]]) -> Table:
+    """Return one row per seed from demo.json-like results: `seed`, before, after, difference, interval, blind_after."""
+    rows: list[tuple[str, ...]] = []
+    for result in results:
+        low, high = result["interval"]
+        rows.append(
+            (
+                f"seed {result.get('seed', len(rows))}",
+                percent(result["before"]),
+                percent(result["after"]),
+                f"{spoken(Number(value=result['difference'], low=low, high=high))}",
+                percent(result["blind_after"]),
+            )
+        )
+    return Table(
+        title="Every seed that was run", columns=("", "Before", "After", "Difference", "Blind"), rows=tuple(rows)
+    )
+
+
+def curves(rows: Iterable[Mapping[str, Any]], *, chance: float | None = None) -> tuple[Curves, ...]:
+    """Return the learning curves found in rows of metrics.jsonl; a quantity nobody measured has no chart.
+
+    Args:
+        rows: One mapping per step with `step` and names `room/quantity[/statistic]`.
+        chance: Of the score, drawn into its chart.
+    """
+    stored = list(rows)
+    found = []
+    for title, lines, share in CURVES:
+        series = tuple(one for label, names in lines if (one := _series(stored, label, names)).points)
+        if series:
+            held_out = title == "Score on held-out puzzles"
+            found.append(Curves(title=title, series=series, share=share, chance=chance if held_out else None))
+    return tuple(found)
+
+
+def _series(rows: Sequence[Mapping[str, Any]], label: str, names: Sequence[str]) -> Series:
+    for name in names:
+        points = tuple((float(row["step"]), float(row[name])) for row in rows if _there(row, name))
+        if points:
+            return Series(label=label, points=points, marked=len(points) * 2 < len(rows))
+    return Series(label=label, points=())
+
+
+def _there(row: Mapping[str, Any], name: str) -> bool:
+    value = row.get(name)
+    return isinstance(value, (int, float)) and math.isfinite(value) and "step" in row
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _cells(evaluation: Evaluation, parts: Sequence[str]) -> list[str]:
+    """Return the score with its interval, then each other part and each rate."""
+    there = set(evaluation.parts())
+    shown = [percent(evaluation.mean(part).mean) if part in there else "\N{EN DASH}" for part in parts]
+    shown[0] = spoken(_sure(number(evaluation.mean())))
+    return [*shown, *(percent(evaluation.mean(rate).mean) for rate in RATES)]
+
+
+def _sure(value: Number | None) -> Number:
+    assert value is not None
+    return value

@@ -1,0 +1,133 @@
+"""From samples and what was written about them to the puzzles and replies that a page shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelgym.data.messages import Clip, Image, Text
+from reelgym.data.sample import Sample
+from reelgym.data.segments import segment
+from reelgym.evaluation.results import Row
+from reelgym.reports.payload import Frame, Puzzle, Reply, Role, Span, Term, encode
+
+Media = Callable[[Any], NDArray[np.uint8]]
+
+
+def puzzle(
+    sample: Sample, media: Media | None, replies: Sequence[Reply] = (), *, kind: str = "", note: str = ""
+) -> Puzzle:
+    """Return a puzzle from its sample: context clips, candidate pool, right order, replies.
+
+    Args:
+        sample: An MVP sample: the first clip before the gap, the second after it, images the pool.
+        media: Turns a part into (F, H, W, 3) pixels; None leaves the frames out.
+        replies: What was written about it.
+        kind: What to filter by; the sample's facet `kind` where not given.
+        note: One line under the title.
+    """
+    parts = [part for message in sample.messages for part in message.parts]
+    clips = [part for part in parts if isinstance(part, Clip)]
+    pool = [part for part in parts if isinstance(part, Image)]
+    shown: list[tuple[Frame, ...]] = [(), ()]
+    candidates: tuple[Frame, ...] = ()
+    if media is not None:
+        for place, clip in enumerate(clips[:2]):
+            pixels = media(clip)
+            shown[place] = tuple(
+                Frame(image=encode(pixels[i]), seconds=seconds) for i, seconds in enumerate(clip.times)
+            )
+        candidates = tuple(Frame(image=encode(media(part)[0])) for part in pool)
+    return Puzzle(
+        id=sample.id,
+        kind=kind or str(sample.facets.get("kind", "")),
+        question=" ".join("".join(_words_of(part) for part in parts).split()),
+        before=shown[0],
+        after=shown[1],
+        candidates=candidates,
+        answer=tuple(int(index) for index in sample.answer),
+        replies=tuple(replies),
+        note=note,
+    )
+
+
+def reply(row: Row, answer: Sequence[int], *, label: str, role: Role = "plain") -> Reply:
+    """Return a stored reply of an evaluation, cut into its segments.
+
+    Args:
+        row: The reply.
+        answer: The right one.
+        label: Who wrote it, in words.
+        role: How it is drawn.
+    """
+    return Reply(
+        label=label,
+        role=role,
+        spans=spans(row.reply),
+        answer=_indices(row.parsed),
+        score=row.value,
+        valid=row.valid,
+        solved=_indices(row.parsed) == tuple(answer),
+        stop=row.stop,
+    )
+
+
+def rollout(text: str, parsed: Any, answer: Sequence[int], *, label: str, about: Mapping[str, Any]) -> Reply:
+    """Return a training rollout.
+
+    Args:
+        text: The completion.
+        parsed: The answer read out of it, or None.
+        answer: The right one.
+        label: Step and member, in words.
+        about: `score`, `stop`, `rewards` {term: {segment: value}} and `advantages` {segment: value}, each optional.
+    """
+    terms = tuple(
+        Term(name=name, value=float(value), segment=where)
+        for name, by_segment in about.get("rewards", {}).items()
+        for where, value in by_segment.items()
+        if value is not None and not math.isnan(value)
+    )
+    return Reply(
+        label=label,
+        spans=spans(text),
+        answer=_indices(parsed),
+        score=about.get("score"),
+        valid=parsed is not None,
+        solved=_indices(parsed) == tuple(answer),
+        stop=about.get("stop", ""),
+        rewards=terms,
+        advantages={name: float(value) for name, value in about.get("advantages", {}).items()},
+    )
+
+
+def spans(text: str) -> tuple[Span, ...]:
+    """Return a reply cut into its segments; text outside all of them has no name.
+
+    >>> [(span.name, span.text) for span in spans("<think>a</think> b")]
+    [('think', '<think>a</think>'), ('', ' b')]
+    """
+    out: list[Span] = []
+    place = 0
+    for found in segment(list(text)):
+        if found.start > place:
+            out.append(Span(name="", text=text[place : found.start]))
+        out.append(Span(name=found.name, text=text[found.start : found.stop]))
+        place = found.stop
+    if place < len(text):
+        out.append(Span(name="", text=text[place:]))
+    return tuple(out)
+
+
+def _indices(parsed: Any) -> tuple[int, ...] | None:
+    if isinstance(parsed, (list, tuple)) and all(isinstance(index, int) for index in parsed):
+        return tuple(parsed)
+    return None
+
+
+def _words_of(part: Any) -> str:
+    return part.text if isinstance(part, Text) else (" [clip] " if isinstance(part, Clip) else " [image] ")
