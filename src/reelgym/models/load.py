@@ -1,0 +1,209 @@
+"""Policies from names and folders, and back to folders: safetensors only, no remote code, the network only for hub names."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reelgym.errors import RequestError
+from reelgym.models.base import VISION_TOKENS, Family, Policy, unsupported
+from reelgym.models.patches import Sizing
+from reelgym.models.tiny import ASSETS, FAMILIES, NAMES, build
+
+FACTS = "reelgym.json"
+"""What a saved folder adds to the files of transformers: the position rule and the pixel budgets."""
+
+
+def load(
+    name: str | Path, *, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None
+) -> Policy:
+    """Return the policy of a name.
+
+    Args:
+        name: `tiny`, `tiny-qwen3`, a folder, a hub name, or a run: `RUN` (its best checkpoint) or `RUN@step-N`.
+        device: Where to put it; None: the first GPU, else the CPU.
+        dtype: Of its weights; None: bfloat16 on a GPU, float32 on a CPU.
+
+    Raises:
+        RequestError: No such model, a family without adapter, special ids that differ from the adapter's, another
+            position rule.
+    """
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    kind = dtype or (torch.float32 if where.type == "cpu" else torch.bfloat16)
+    precision = getattr(torch, kind) if isinstance(kind, str) else kind
+    given = str(name)
+    if given in NAMES:
+        folder = ASSETS / given
+        policy = _open(str(folder), given, precision) if (folder / "config.json").exists() else build(NAMES[given])
+    else:
+        policy = _open(resolve(given), given, precision)
+    policy.model.to(device=where, dtype=precision)
+    return policy
+
+
+def resolve(name: str) -> str:
+    """Return the folder a name stands for, or the name itself where it is a hub's.
+
+    A run stands for its best checkpoint: the one named in `checkpoints/best.json` ({"step": N}), else the last.
+    """
+    run, _, step = name.partition("@")
+    checkpoints = Path(run) / "checkpoints"
+    if step:
+        if not (checkpoints / step).is_dir():
+            raise RequestError(f"no checkpoint {step} in {checkpoints}. There are: {', '.join(_steps(checkpoints))}")
+        return str(checkpoints / step)
+    if checkpoints.is_dir():
+        steps = _steps(checkpoints)
+        if not steps:
+            raise RequestError(f"the run {run} has no checkpoint yet: train it first")
+        best = checkpoints / "best.json"
+        chosen = f"step-{json.loads(best.read_text())['step']}" if best.is_file() else steps[-1]
+        return str(checkpoints / (chosen if chosen in steps else steps[-1]))
+    if Path(name).is_dir() or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return name
+    raise RequestError(
+        f"no model {name!r}: give {', '.join(NAMES)}, a folder with config.json, a run, or a hub name such as "
+        "Qwen/Qwen2.5-VL-3B-Instruct"
+    )
+
+
+def save(policy: Policy, folder: Path) -> None:
+    """Write a policy to a folder; see `Policy.save`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    policy.model.save_pretrained(folder)
+    policy.model.generation_config.save_pretrained(folder)
+    policy.tokenizer.save_pretrained(folder)
+    for file, content in _preprocessors(policy.family, policy.sizing).items():
+        _write(folder / file, content)
+    _write(folder / FACTS, {"position_rule": policy.family.position_rule, "cold_started": policy.cold_started})
+
+
+def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
+    adapter_config = Path(folder) / "adapter_config.json"
+    if adapter_config.is_file():
+        base = json.loads(adapter_config.read_text())["base_model_name_or_path"]
+        policy = load(base, device="cpu", dtype=dtype)
+        policy.model.load_adapter(folder)
+        return replace(policy, source=source)
+    config, tokenizer = _parts(folder, source)
+    if config.model_type not in FAMILIES:
+        raise unsupported(config.model_type, list(FAMILIES))
+    family = FAMILIES[config.model_type]()
+    _check_pixels(family, config, source)
+    _check_ids(config, tokenizer, source)
+    facts = _read(Path(folder) / FACTS)
+    rule = facts.get("position_rule", family.position_rule)
+    if rule != family.position_rule:
+        raise RequestError(
+            f"{source} was trained with positions {rule!r}; this version computes {family.position_rule!r}"
+        )
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = (ASSETS / family.template).read_text(encoding="utf-8")
+    model = family.model_class().from_pretrained(folder, dtype=dtype, use_safetensors=True)
+    return Policy(
+        model=model.eval(),
+        tokenizer=tokenizer,
+        family=family,
+        source=source,
+        sizing=_sizing(family, folder),
+        cold_started=facts.get("cold_started", True),
+    )
+
+
+def _parts(folder: str, source: str) -> tuple[Any, Any]:
+    """Return config and tokenizer; whatever is wrong with the place is told in one line."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    try:
+        return AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise RequestError(f"{source} cannot be loaded as a model: {first}") from error
+
+
+def _check_ids(config: Any, tokenizer: Any, source: str) -> None:
+    """Refuse a tokenizer without the families' special tokens, or whose ids are not those of the config."""
+    for token in ("<|im_start|>", "<|im_end|>", "<|endoftext|>", *VISION_TOKENS):
+        if tokenizer(token, add_special_tokens=False)["input_ids"] != [tokenizer.convert_tokens_to_ids(token)]:
+            raise RequestError(f"{source}: its tokenizer has no special token {token}: use the model's own tokenizer")
+    for name, token in (("image", "image_pad"), ("video", "video_pad")):
+        there, wanted = tokenizer.convert_tokens_to_ids(f"<|{token}|>"), getattr(config, f"{name}_token_id")
+        if there != wanted:
+            raise RequestError(
+                f"{source}: <|{token}|> is {there} in its tokenizer and {wanted} in its config: "
+                "use the tokenizer that the model was trained with"
+            )
+
+
+def _check_pixels(family: Family, config: Any, source: str) -> None:
+    vision, form = config.vision_config, family.pixels
+    there = (vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size)
+    if there != (form.patch, form.merge, form.temporal):
+        raise RequestError(
+            f"{source}: patch, merge and temporal sizes {there} differ from those of {family.name}, "
+            f"{(form.patch, form.merge, form.temporal)}"
+        )
+
+
+def _sizing(family: Family, folder: str) -> Sizing:
+    """Return the folder's own pixel budgets where it states them, else the family's."""
+    sizing = family.sizing
+    for kind, file in (("image", "preprocessor_config.json"), ("video", "video_preprocessor_config.json")):
+        stated = _read(Path(folder) / file) if Path(folder).is_dir() else _read_hub(folder, file)
+        size = stated.get("size") or {}
+        for bound, key in (("min", "shortest_edge"), ("max", "longest_edge")):
+            pixels = stated.get(f"{bound}_pixels") or size.get(key)
+            if pixels:
+                sizing = replace(sizing, **{f"{kind}_{bound}_pixels": int(pixels)})
+        if kind == "video" and stated.get("max_video_tokens") and family.name == "qwen3_vl":
+            sizing = replace(sizing, frame_max_tokens=int(stated["max_video_tokens"]))
+    return sizing
+
+
+def _preprocessors(family: Family, sizing: Sizing) -> dict[str, dict[str, Any]]:
+    """Return the two files from which transformers and vLLM build the family's processor."""
+    form = family.pixels
+    shared = {
+        "patch_size": form.patch,
+        "merge_size": form.merge,
+        "temporal_patch_size": form.temporal,
+        "image_mean": list(form.mean),
+        "image_std": list(form.std),
+        "processor_class": family.preprocessors["processor"],
+    }
+    image = {"shortest_edge": sizing.image_min_pixels, "longest_edge": sizing.image_max_pixels}
+    video = {"shortest_edge": sizing.video_min_pixels, "longest_edge": sizing.video_max_pixels}
+    cap: dict[str, Any] = {"cap_pixels_per_frame": True}
+    if family.name == "qwen3_vl":
+        cap["max_video_tokens"] = sizing.frame_max_tokens
+    names = family.preprocessors
+    return {
+        "preprocessor_config.json": {**shared, "image_processor_type": names["image"], "size": image},
+        "video_preprocessor_config.json": {**shared, "video_processor_type": names["video"], "size": video, **cap},
+    }
+
+
+def _read_hub(name: str, file: str) -> dict[str, Any]:
+    from transformers.utils import cached_file
+
+    found = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
+    return _read(Path(found)) if found else {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _steps(checkpoints: Path) -> list[str]:
+    """Return the checkpoints' names, oldest first."""
+    found = [path.name for path in checkpoints.glob("step-*") if re.fullmatch(r"step-\d+", path.name)]
+    return sorted(found, key=lambda name: int(name.removeprefix("step-")))

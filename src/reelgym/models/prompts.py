@@ -1,0 +1,144 @@
+"""Messages to prompts: the chat template, placeholders counted out, patches and positions."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reelgym.data.messages import Clip, Image, Message, Text
+from reelgym.errors import RequestError
+from reelgym.models.patches import fit_image, patchify
+from reelgym.models.positions import Block, clock, place
+
+if TYPE_CHECKING:
+    from reelgym.models.base import Media, Policy, Prompt
+
+logger = logging.getLogger(__name__)
+
+IMAGE = "<|image_pad|>"
+VIDEO = "<|video_pad|>"
+WRAPPED_VIDEO = f"<|vision_start|>{VIDEO}<|vision_end|>"
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One image or clip, cut into patches: what stands for it in the text, and its blocks."""
+
+    kind: str
+    patches: NDArray[np.float32]
+    grid: tuple[int, int, int]
+    text: str
+    blocks: list[Block]
+    repeated: int = 0
+    error_seconds: float = 0.0
+
+
+def encode(policy: Policy, messages: Sequence[Message], media: Media, *, generate: bool) -> Prompt:
+    """Return the prompt of messages; see `Policy.encode`."""
+    from reelgym.models.base import Prompt
+
+    seen = [_see(policy, part, media(part)) for m in messages for part in m.parts if not isinstance(part, Text)]
+    text = _fill(policy, render(policy.tokenizer, messages, generate=generate), seen)
+    ids, blocks = _count_out(policy, policy.tokenizer(text, add_special_tokens=False)["input_ids"], seen)
+    positions = place(blocks)
+    kinds = sorted({item.kind for item in seen})
+    return Prompt(
+        ids=torch.tensor(ids, dtype=torch.int64),
+        positions=positions,
+        patches={k: torch.from_numpy(np.concatenate([s.patches for s in seen if s.kind == k])) for k in kinds},
+        grids={k: torch.tensor([s.grid for s in seen if s.kind == k], dtype=torch.int64) for k in kinds},
+        next_position=int(positions[:, -1].max()) + 1,
+        time_error_seconds=max((s.error_seconds for s in seen), default=0.0),
+        repeated_frames=sum(s.repeated for s in seen if s.kind == "video"),
+    )
+
+
+def render(tokenizer: Any, messages: Sequence[Message], *, generate: bool) -> str:
+    """Return the chat template's text, one placeholder per image or clip."""
+    turns = []
+    for message in messages:
+        parts = []
+        for part in message.parts:
+            if isinstance(part, Text):
+                refuse_special(part.text, tokenizer)
+                parts.append({"type": "text", "text": part.text})
+            else:
+                kind = "image" if isinstance(part, Image) else "video"
+                parts.append({"type": kind, kind: kind})
+        turns.append({"role": message.role, "content": parts})
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generate))
+
+
+def refuse_special(text: str, tokenizer: Any) -> None:
+    """Refuse text that would be read as special tokens: it could end a turn or stand for an image."""
+    if "<|" in text:
+        for token in tokenizer.all_special_tokens:
+            if token in text:
+                raise RequestError(f"the text holds the special token {token}: remove it from {text[:60]!r}")
+
+
+def _see(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> _Seen:
+    family, form, sizing = policy.family, policy.family.pixels, policy.sizing
+    frames, height, width = pixels.shape[:3]
+    if isinstance(part, Image):
+        budget = {"min_pixels": sizing.image_min_pixels, "max_pixels": sizing.image_max_pixels}
+        patches, grid, _ = patchify(pixels, fit_image(height, width, factor=form.factor, **budget), form)
+        merged = _merged(grid, form.merge)
+        return _Seen("image", patches, grid, IMAGE, [Block(merged[1] * merged[2], merged)])
+    times = part.times if part.shown_seconds is None else part.shown_seconds
+    if len(times) != frames:
+        raise RequestError(f"a clip of {frames} frames is shown with {len(times)} times: they must be as many")
+    patches, grid, repeated = patchify(pixels, family.clip_size(frames, height, width, sizing), form)
+    told = clock(times, form.temporal)
+    shown = told if policy.timestamps == "true" else None
+    tokens_per_second = float(getattr(policy.model.config.vision_config, "tokens_per_second", 0))
+    blocks = family.clip_blocks(shown, _merged(grid, form.merge), tokens_per_second)
+    error = told.error_seconds if family.times_are_spaced and shown else 0.0
+    if error > 1.0:
+        logger.info("a clip's even spacing is up to %.2f s from its true times", error)
+    return _Seen("video", patches, grid, family.clip_text(shown, grid[0]), blocks, repeated, error)
+
+
+def _merged(grid: tuple[int, int, int], merge: int) -> tuple[int, int, int]:
+    return grid[0], grid[1] // merge, grid[2] // merge
+
+
+def _fill(policy: Policy, text: str, seen: Sequence[_Seen]) -> str:
+    """Put each clip's text in its place, after checking that the template shows every image and clip once."""
+    for kind, token in (("image", IMAGE), ("video", VIDEO)):
+        shown, wanted = text.count(token), sum(item.kind == kind for item in seen)
+        if shown != wanted:
+            raise RequestError(
+                f"the chat template of {policy.source} shows {shown} of {wanted} {kind} parts: "
+                "use a folder whose template places images and videos"
+            )
+    clips = iter([item.text for item in seen if item.kind == "video"])
+    return re.sub(re.escape(WRAPPED_VIDEO), lambda _: next(clips), text)
+
+
+def _count_out(policy: Policy, tokens: Sequence[int], seen: Sequence[_Seen]) -> tuple[list[int], list[Block]]:
+    """Return ids with each placeholder repeated once per feature, and the blocks that place them."""
+    waiting = {
+        policy.placeholder_ids[kind]: iter([block for item in seen if item.kind == kind for block in item.blocks])
+        for kind in ("image", "video")
+    }
+    ids: list[int] = []
+    blocks: list[Block] = []
+    text = 0
+    for token in tokens:
+        if token not in waiting:
+            ids.append(token)
+            text += 1
+            continue
+        block = next(waiting[token])
+        ids.extend([token] * block.tokens)
+        blocks += [Block(text), block]
+        text = 0
+    return ids, [*blocks, Block(text)]
