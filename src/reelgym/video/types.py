@@ -21,7 +21,9 @@ class Video:
 
     `identity` is the content's name: `full:` and the SHA-256 of all bytes. Times count from the first frame
     shown; `start_seconds` is where the file's own clock put that frame. `height` and `width` are as displayed,
-    rotation applied. `frame_rate` is the stream's average and only a hint: nothing is computed from it.
+    rotation and pixel aspect applied. `rotation` is how far the coded picture is turned counter-clockwise for display
+    (0, 90, 180 or 270 degrees). `frame_rate` is the stream's average and only a hint: nothing is computed from it.
+    `warnings` says in words what is damaged or made up.
     """
 
     path: str
@@ -34,6 +36,7 @@ class Video:
     rotation: int
     codec: str
     start_seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,9 @@ class FrameSpec:
     def __post_init__(self) -> None:
         """Refuse a spec that says nothing, or two things at once."""
         if (self.fps is None) == (self.times is None):
-            raise RequestError(f"a FrameSpec takes exactly one of fps and times, not fps={self.fps}, times={self.times}")
+            raise RequestError(
+                f"a FrameSpec takes exactly one of fps and times, not fps={self.fps}, times={self.times}"
+            )
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise RequestError(f"fps={self.fps} is outside (0, 1000]: give frames per second")
         if self.size is not None and self.short_side is not None:
@@ -95,11 +100,13 @@ class Frames:
         times: (F,) float64, seconds after the first frame of the video, the time of the frame shown and not of the
             instant asked for, rounded to the microsecond; not decreasing.
         spec: How they were taken.
+        warnings: What was damaged or made up on the way, in words.
     """
 
     pixels: NDArray[np.uint8]
     times: NDArray[np.float64]
     spec: FrameSpec
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of frames F."""

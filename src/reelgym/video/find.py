@@ -1,0 +1,95 @@
+"""Video files among paths and folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reelgym.errors import RequestError
+from reelgym.video.sniff import HEAD_BYTES, container_of
+
+EXTENSIONS = frozenset(
+    ".3g2 .3gp .asf .avi .divx .f4v .flv .gif .h264 .264 .265 .hevc .ivf .m2ts .m2v .m4v .mkv .mov .mp4 .mpe .mpeg .mpg "
+    ".mts .mxf .ogm .ogv .qt .rm .rmvb .ts .vob .webm .wmv .y4m".split()
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Args:
+        paths: Files to probe, sorted, each file once.
+        ignored: How many other files the folders held.
+    """
+
+    paths: tuple[str, ...]
+    ignored: int
+
+
+def search(inputs: Sequence[str]) -> Found:
+    """Return the video files of these files and folders.
+
+    A file named directly is always passed on. In a folder, searched to the bottom, hidden names included, a file is
+    passed on if it has a video's extension, whatever it holds (what is wrong with it is then said by `probe`), or if its
+    first bytes are a video's, whatever its name; every other file is ignored and counted. Symbolic links are
+    followed, loops are not; a file reached twice counts once.
+
+    Raises:
+        RequestError: If a path does not exist, or nothing was found.
+    """
+    if not inputs:
+        raise RequestError("no videos given; give video files or folders that hold some")
+    paths: dict[str, str] = {}
+    ignored = 0
+    for given in map(os.fspath, inputs):
+        if not os.path.exists(given):
+            raise RequestError(f"{given}: no such file or folder; give video files or folders that hold some")
+        for path, direct in _files(given):
+            if direct or _looks_like_video(path):
+                real = os.path.realpath(path)
+                paths[real] = min(paths.get(real, path), path)
+            else:
+                ignored += 1
+    if not paths:
+        what = f"{ignored} files that are no videos" if ignored else "no files"
+        raise RequestError(f"{', '.join(inputs)}: holds {what}; give video files or folders that hold some")
+    return Found(tuple(sorted(paths.values())), ignored)
+
+
+def find_videos(inputs: Sequence[str]) -> list[str]:
+    """Return the sorted paths of `search`."""
+    return list(search(inputs).paths)
+
+
+def _files(given: str) -> Iterator[tuple[str, bool]]:
+    """Yield (path, named directly) for one input."""
+    if not os.path.isdir(given):
+        yield given, True
+        return
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(given, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from ((os.path.join(folder, name), False) for name in _regular(folder, names))
+
+
+def _regular(folder: str, names: Iterable[str]) -> list[str]:
+    """Return the names of regular files, sorted: no pipe, socket or device is ever opened."""
+    return sorted(name for name in names if os.path.isfile(os.path.join(folder, name)))
+
+
+def _looks_like_video(path: str) -> bool:
+    """Say whether a file found in a folder is passed on: by its extension, else by its first bytes."""
+    if os.path.splitext(path)[1].lower() in EXTENSIONS:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return container_of(file.read(HEAD_BYTES)) is not None
+    except OSError:
+        return False
