@@ -42,7 +42,7 @@ def number(interval: Interval | None) -> Number | None:
 
 
 def measures(before: Evaluation | None, after: Evaluation, *, blind: Evaluation | None = None) -> tuple[Measure, ...]:
-    """Return the headline table: score and parts raw and corrected for chance, then the rates.
+    """Return the headline table: score and parts, raw beside chance and corrected for it, then the rates.
 
     Args:
         before: The untouched model on the same samples; None where only one model was asked.
@@ -60,20 +60,9 @@ def measures(before: Evaluation | None, after: Evaluation, *, blind: Evaluation 
             difference=number(paired.get(part)),
             chance=after.chance(part),
             blind=number(blind.mean(part)) if blind is not None else None,
+            corrected=_corrected(before, after, part),
         )
         for part in there
-    ]
-    rows += [
-        Measure(
-            name=f"{PARTS[part][0]}, corrected",
-            note="0 is guessing, 1 is perfect",
-            before=number(before.corrected(part)) if before is not None else None,
-            after=number(after.corrected(part)),
-            chance=0.0,
-            blind=number(blind.corrected(part)) if blind is not None else None,
-        )
-        for part in there
-        if after.chance(part) is not None
     ]
     rows += [
         Measure(
@@ -95,7 +84,8 @@ def measures_caption(evaluation: Evaluation) -> str:
     return (
         f"{len(evaluation)} held-out puzzles from {len(set(evaluation.clusters))} videos, greedy decoding. Below each "
         "number its 95% interval, from 10,000 bootstrap draws of whole videos; differences are paired by puzzle, "
-        "in percentage points. Chance is enumerated, not sampled. Blind shows the trained model grey frames."
+        "in percentage points. Chance is enumerated, not sampled; corrected is (score - chance) / (1 - chance). Blind shows the "
+        "trained model grey frames."
     )
 
 
@@ -123,7 +113,7 @@ def prompts(evaluations: Mapping[str, Evaluation]) -> Table:
 def evaluation_table(title: str, evaluations: Mapping[str, Evaluation], *, caption: str = "") -> Table:
     """Return one row per evaluation: score with interval, exact, selection, order, invalid and cut-off rates."""
     parts = [part for part in PARTS if any(part in one.parts() for one in evaluations.values())]
-    rows = tuple((label, *_cells(one, parts)) for label, one in evaluations.items())
+    rows = tuple((label.replace("_", " "), *_cells(one, parts)) for label, one in evaluations.items())
     columns = ("", *(PARTS[part][0] for part in parts), *(name for name, _ in RATES.values()))
     return Table(title=title, columns=columns, rows=rows, caption=caption)
 
@@ -179,6 +169,11 @@ def _there(row: Mapping[str, Any], name: str) -> bool:
 
 def _words(name: str) -> str:
     return name.replace("_", " ").capitalize()
+
+
+def _corrected(before: Evaluation | None, after: Evaluation, part: str) -> tuple[float | None, float] | None:
+    first, second = before.corrected(part) if before is not None else None, after.corrected(part)
+    return None if second is None else (first.mean if first is not None else None, second.mean)
 
 
 def _cells(evaluation: Evaluation, parts: Sequence[str]) -> list[str]:

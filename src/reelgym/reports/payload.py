@@ -41,6 +41,7 @@ class Measure:
         difference: after - before over the same samples, paired.
         chance: What guessing earns; None where chance has no meaning (rates).
         blind: The trained model shown grey frames.
+        corrected: Before and after as (s - c) / (1 - c): 0 is guessing, 1 perfect; None where chance has no meaning.
         good: Whether more of it is better (`up`), worse (`down`), or neither.
         note: A word of explanation under the name.
     """
@@ -51,6 +52,7 @@ class Measure:
     difference: Number | None = None
     chance: float | None = None
     blind: Number | None = None
+    corrected: tuple[float | None, float] | None = None
     good: Literal["up", "down", "none"] = "up"
     note: str = ""
 

@@ -35,7 +35,7 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
         high = low + (abs(low) or 1.0)
     raw = (high - low) / count
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(s * power for s in (1, 2, 5, 10) if s * power >= raw * 0.999)
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= raw * 0.8)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     return [round(k * step, digits) for k in range(first, last + 1)]
@@ -63,7 +63,7 @@ def curves(chart: Curves) -> Markup:
     series = [s for s in chart.series if s.points]
     if not series:
         return _svg([_text(WIDTH / 2, 90, "no measurements", "tick", "middle")], 180, chart.title)
-    height, left, right, top, bottom = 210, 46, 14, 12, 34
+    height, left, right, top, bottom = 214, 46, 14, 12, 38
     xs = [x for s in series for x, _ in s.points]
     ys = [y for s in series for _, y in s.points] + ([chart.chance] if chart.chance is not None else [])
     y_ticks = ticks(min(0.0, *ys) if chart.share or min(ys) >= 0 else min(ys), max(ys))
@@ -79,7 +79,7 @@ def curves(chart: Curves) -> Markup:
     body = [_line(left, place(x_low, t)[1], WIDTH - right, place(x_low, t)[1], "grid") for t in y_ticks]
     body += [_text(left - 7, place(x_low, t)[1] + 4, show(t), "tick", "end") for t in y_ticks]
     body += [_text(place(t, y_low)[0], height - bottom + 17, _short(t), "tick", "middle") for t in x_ticks]
-    body.append(_text(WIDTH - right, height - 3, chart.x, "axis", "end"))
+    body.append(_text((left + WIDTH - right) / 2, height - 2, chart.x, "axis", "middle"))
     if chart.chance is not None:
         y = place(x_low, chart.chance)[1]
         body.append(_line(left, y, WIDTH - right, y, "chance"))
