@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -24,21 +24,41 @@ class Resolved:
     """A run, and where each of its settings comes from.
 
     Attributes:
-        name: What the user called the recipe.
-        run: The run, as the recipe returned it and the overrides changed it.
-        origins: Dotted key of every setting to `default` (of its class), `recipe`, `override`, or
+        name: The name of the recipe.
+        run: The run, as the recipe returned it and the overrides changed it; its `origin` names recipe and settings.
+        origins: Dotted key of every setting to `default` (of its class), `recipe`, `override`, `saved run`, or
             `derived from ARGUMENT, ...`.
-        arguments: What the recipe function was given, by name.
+        arguments: Names of the recipe's own arguments.
     """
 
     name: str
     run: Any
     origins: dict[str, str]
-    arguments: dict[str, Any]
+    arguments: tuple[str, ...] = ()
 
     def table(self) -> list[tuple[str, str, str]]:
         """Return one (key, value, origin) per setting, in order of declaration: what `--show` prints."""
         return [(key, _shown(leaf.value), self.origins[key]) for key, leaf in tree.leaves(self.run).items()]
+
+    def key(self, key: str) -> str:
+        """Return the full key of the setting that the user's key stands for; an argument is itself.
+
+        Raises:
+            RequestError: There is none, or several; the message names the nearest one.
+        """
+        known = [*tree.leaves(self.run), *tree.groups(self.run)]
+        if key in known or key in self.arguments:
+            return key
+        ends = [k for k in known if k.endswith(f".{key}")]
+        if len(ends) > 1:
+            raise RequestError(f"{key} could be {' or '.join(ends)}: give one of them in full")
+        if ends:
+            return ends[0]
+        close = words.suggest(key, [*self.arguments, *known])
+        hint = f"did you mean {close!r}? " if close else ""
+        raise RequestError(
+            f"unknown setting {key!r} of recipe {self.name!r}; {hint}`reelgym train {self.name} --show` lists all"
+        )
 
 
 def names() -> dict[str, str]:
@@ -50,8 +70,8 @@ def resolve(name: str, overrides: Sequence[str] = ()) -> Resolved:
     """Return the run that a recipe and overrides describe.
 
     Args:
-        name: The name of a recipe, `path.py:function`, or a `.json` or `.yaml` file: a saved run, or a mapping with the
-            name under `recipe` and settings beside it.
+        name: The name of a recipe, `path.py:function`, or a `.json` or `.yaml` file: the `config.json` of a run, or a
+            mapping with the name under `recipe` and settings beside it.
         overrides: `KEY=VALUE` each. A key that is an argument of the recipe is given to it, so that derived values
             follow; any other is a dotted key of the run, or its unambiguous last part.
 
@@ -59,15 +79,15 @@ def resolve(name: str, overrides: Sequence[str] = ()) -> Resolved:
         RequestError: No such recipe, key or value, a key given twice, or one that changes nothing.
     """
     given = pairs(overrides)
-    if Path(name).suffix in (".json", ".yaml", ".yml"):
-        content = _read_config(Path(name))
-        if tree.TYPE in content:
-            return _finish(name, from_config(content), {}, given, "config file")
-        named = str(content.pop("recipe", ""))
-        if not named:
-            raise RequestError(f"{name} is neither a saved run nor names a recipe: add recipe: NAME to it")
-        return _from_function(name, find(named), _flat(content) | given)
-    return _from_function(name, find(name), given)
+    if Path(name).suffix not in (".json", ".yaml", ".yml"):
+        return _from_function(name, find(name), given)
+    content = _read_config(Path(name))
+    if tree.ORIGIN in content:
+        return replay(content, given)
+    named = str(content.pop("recipe", ""))
+    if not named:
+        raise RequestError(f"{name} is neither a saved run nor names a recipe: add recipe: NAME to it")
+    return _from_function(named, find(named), _flat(content) | given)
 
 
 def pairs(overrides: Sequence[str]) -> dict[str, str]:
@@ -96,110 +116,119 @@ def find(name: str) -> Callable[..., Any]:
     return found
 
 
-def to_config(run: Any) -> dict[str, Any]:
-    """Return a run as JSON values: the content of `config.json`."""
-    config: dict[str, Any] = tree.to_json(run)
-    return config
+def replay(config: Mapping[str, Any], given: Mapping[str, str] | None = None) -> Resolved:
+    """Return the run that `config.json` describes: its recipe with the settings it was given, and new ones on top.
 
+    Values that this version of the recipe would choose otherwise are taken as they were saved.
 
-def from_config(config: Mapping[str, Any]) -> Any:
-    """Return the run saved by `to_config`; a config of other settings than this version's is an error naming them."""
-    return tree.from_json(dict(config))
+    Raises:
+        RequestError: The config names no recipe, or holds data or a method that the recipe no longer leads to.
+    """
+    from reelgym.training.describe import describe
+
+    origin = config[tree.ORIGIN]
+    name, settings = str(origin.get("recipe", "")), {str(k): str(v) for k, v in origin.get("settings", {}).items()}
+    if not name:
+        raise RequestError("this config.json names no recipe, so it cannot be replayed: give the recipe by name")
+    function = find(name)
+    plain = found = _from_function(name, function, settings)
+    if given:
+        new = {plain.key(key) for key in given}
+        found = _from_function(
+            name, function, {k: t for k, t in settings.items() if plain.key(k) not in new} | dict(given)
+        )
+    was, now = _flat(config), _flat(describe(plain.run))
+    drift = {key for key in was.keys() & now.keys() if was[key] != now[key] and not key.startswith(f"{tree.ORIGIN}.")}
+    known = tree.leaves(found.run)
+    if strange := sorted(drift - known.keys()):
+        key = strange[0]
+        raise RequestError(
+            f"{key} was {was[key]} in the saved run, recipe {name!r} leads to {now[key]}: not the same run"
+        )
+    before = tree.leaves(plain.run)
+    kept = [key for key in drift if key in before and before[key].value == known[key].value]
+    saved = {key: values.parse(key, was[key], known[key].annotation) for key in kept}
+    run = tree.change(found.run, saved) if saved else found.run
+    return replace(found, run=run, origins=found.origins | dict.fromkeys(kept, "saved run"))
 
 
 def _from_function(name: str, function: Callable[..., Any], given: dict[str, str]) -> Resolved:
-    hints = get_type_hints(function)
-    parameters = inspect.signature(function).parameters
+    hints, parameters = get_type_hints(function), inspect.signature(function).parameters
     arguments = {key: values.parse(key, text, hints.get(key, str)) for key, text in given.items() if key in parameters}
-    missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in arguments]
-    if missing:
+    required = [p.name for p in parameters.values() if p.default is p.empty]
+    if missing := [key for key in required if key not in arguments]:
         raise RequestError(f"recipe {name!r} needs {', '.join(missing)}: give {missing[0]}=VALUE")
     run = function(**arguments)
-    _refuse_ineffective(name, function, arguments, run)
-    rest = {key: text for key, text in given.items() if key not in parameters}
-    return _finish(name, run, arguments, rest, "recipe", function)
+    causes = _causes(name, function, arguments, run)
+    bare = Resolved(name, run, {}, tuple(parameters))
+    typed = _typed(run, _full_keys(bare, given))
+    final = tree.change(run, typed) if typed else run
+    origins = {key: _origin(key, leaf, causes, typed, arguments) for key, leaf in tree.leaves(final).items()}
+    if any(f.name == tree.ORIGIN for f in fields(final)):
+        final = replace(final, **{tree.ORIGIN: {"recipe": name, "settings": given}})
+    return replace(bare, run=final, origins=origins)
 
 
-def _refuse_ineffective(name: str, function: Callable[..., Any], arguments: dict[str, Any], run: Any) -> None:
-    defaults = {p.name: p.default for p in inspect.signature(function).parameters.values() if p.default is not p.empty}
-    for key, value in arguments.items():
-        if key not in defaults or value == defaults[key]:
+def _full_keys(bare: Resolved, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the overrides that are no arguments of the recipe under their full keys."""
+    found: dict[str, str] = {}
+    for key, text in given.items():
+        if key in bare.arguments:
             continue
-        without = function(**{k: v for k, v in arguments.items() if k != key})
-        if without == run:
+        full = bare.key(key)
+        if full in found:
+            raise RequestError(f"{full} is given twice: {found[full]} and {text}; keep one")
+        found[full] = text
+    return found
+
+
+def _causes(name: str, function: Callable[..., Any], arguments: dict[str, Any], run: Any) -> dict[str, list[str]]:
+    """Return which arguments changed each setting of the run; one that changed none is an error."""
+    parameters = inspect.signature(function).parameters
+    now = tree.leaves(run)
+    causes: dict[str, list[str]] = {}
+    for key, value in arguments.items():
+        default = parameters[key].default
+        if default is inspect.Parameter.empty or value == default:
+            continue
+        before = tree.leaves(function(**{k: v for k, v in arguments.items() if k != key}))
+        changed = [k for k, leaf in now.items() if k not in before or before[k].value != leaf.value]
+        if not changed and before.keys() <= now.keys():
             raise RequestError(
                 f"{key}={value} changes nothing in recipe {name!r} beside its other settings; leave it out"
             )
+        for leaf_key in changed:
+            causes.setdefault(leaf_key, []).append(key)
+    return causes
 
 
-def _finish(
-    name: str,
-    run: Any,
-    arguments: dict[str, Any],
-    given: dict[str, str],
-    source: str,
-    function: Callable[..., Any] | None = None,
-) -> Resolved:
-    plain = function(**_required(function, arguments)) if function and arguments else run
-    changed = {_key(name, key, run, function, given): text for key, text in given.items()}
-    typed = _typed(run, changed)
-    final = tree.change(run, typed) if typed else run
-    before = tree.leaves(plain)
-    origins: dict[str, str] = {}
-    for key, leaf in tree.leaves(final).items():
-        if any(key == k or key.startswith(f"{k}.") for k in typed):
-            origins[key] = "override"
-        elif arguments and (key not in before or before[key].value != leaf.value):
-            last = key.rpartition(".")[2]
-            same = last in arguments and arguments[last] == leaf.value
-            origins[key] = "override" if same else "derived from " + ", ".join(arguments)
-        else:
-            origins[key] = "default" if leaf.is_default else source
-    return Resolved(name, final, origins, arguments)
+def _origin(
+    key: str, leaf: tree.Leaf, causes: dict[str, list[str]], typed: dict[str, Any], arguments: dict[str, Any]
+) -> str:
+    if any(key == k or key.startswith(f"{k}.") for k in typed):
+        return "override"
+    by = causes.get(key, [])
+    last = key.rpartition(".")[2]
+    if last in arguments and arguments[last] == leaf.value:
+        return "override"
+    if by:
+        return "derived from " + ", ".join(by)
+    return "default" if leaf.is_default else "recipe"
 
 
 def _typed(run: Any, changed: Mapping[str, str]) -> dict[str, Any]:
     """Return the overrides as values; whole groups are set before the settings inside them are looked up."""
     holders = tree.groups(run)
     whole = {key: values.parse(key, text, holders[key]) for key, text in changed.items() if key in holders}
-    known = _settings(tree.change(run, whole) if whole else run)
-    inner = {k: values.parse(k, t, known[k].annotation) for k, t in changed.items() if k not in holders and k in known}
-    if lost := [key for key in changed if key not in whole and key not in inner]:
-        raise RequestError(f"{lost[0]} does not exist beside {', '.join(f'{k}={changed[k]}' for k in whole)}")
-    return whole | inner
-
-
-def _settings(run: Any) -> dict[str, tree.Leaf]:
-    """Return every setting that may be overridden, those of groups that are absent so far included."""
-    found = dict(tree.leaves(run))
-    for holder, annotation in tree.groups(run).items():
-        if tree.element(run, holder) is None:
-            found |= {f"{holder}.{name}": leaf for name, leaf in tree.inside(annotation).items()}
+    known = tree.leaves(tree.change(run, whole) if whole else run)
+    found = dict(whole)
+    for key, text in changed.items():
+        if key in holders:
+            continue
+        if key not in known:
+            raise RequestError(f"{key} does not exist beside {', '.join(f'{k}={changed[k]}' for k in whole)}")
+        found[key] = values.parse(key, text, known[key].annotation)
     return found
-
-
-def _key(name: str, key: str, run: Any, function: Callable[..., Any] | None, given: Mapping[str, str]) -> str:
-    """Return the full key that the user's key stands for."""
-    holders = tree.groups(run)
-    known = [*_settings(run), *holders]
-    if key in known:
-        return key
-    ends = [k for k in known if k.endswith(f".{key}")]
-    if len(ends) > 1:
-        raise RequestError(f"{key} could be {' or '.join(ends)}: give one of them in full")
-    if ends:
-        return ends[0]
-    if any(key.startswith(f"{holder}.") for holder in holders if holder in given):
-        return key  # The group itself is replaced; its new settings are checked after that.
-    arguments = list(inspect.signature(function).parameters) if function else []
-    close = words.suggest(key, [*arguments, *known])
-    hint = f"did you mean {close!r}? " if close else ""
-    raise RequestError(f"unknown setting {key!r} of recipe {name!r}; {hint}`reelgym train {name} --show` lists all")
-
-
-def _required(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: arguments[p.name] for p in parameters if p.default is p.empty}
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -231,6 +260,8 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     for key, value in content.items():
         if isinstance(value, dict):
             found |= _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+            found |= _flat({str(i): v for i, v in enumerate(value)}, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = _text(value)
     return found
@@ -243,6 +274,8 @@ def _text(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    if digest := getattr(value, "digest", None):
+        return f"{len(value.items)} items, digest {str(digest).removeprefix('sha256:')[:12]}"
     return ",".join(_shown(v) for v in value) if isinstance(value, (tuple, list)) else _text(value)
 
 

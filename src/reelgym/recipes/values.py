@@ -78,9 +78,9 @@ def _parse(text: str, annotation: Any) -> Any:
 
 def _first(text: str, options: tuple[Any, ...]) -> Any:
     # Text takes anything, so it is asked last; a true or false that could be a number is a number.
-    order = [None, types.NoneType, Literal, int, float, bool, Path, str]
-    ranked = sorted(options, key=lambda o: order.index(get_origin(o) or o) if (get_origin(o) or o) in order else 3)
-    for option in ranked:
+    order: list[Any] = [None, types.NoneType, Literal, int, float, bool, Path, str]
+    kinds: list[tuple[Any, Any]] = [(get_origin(option) or option, option) for option in options]
+    for _, option in sorted(kinds, key=lambda pair: order.index(pair[0]) if pair[0] in order else 3):
         try:
             return _parse(text, option)
         except ValueError:
