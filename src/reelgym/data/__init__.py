@@ -1,2 +1,1 @@
-"""The shared nouns: messages, samples, trajectories, groups; and dataset files.
-"""
+"""The shared nouns: messages, samples, trajectories, groups; and dataset files."""

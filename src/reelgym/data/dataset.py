@@ -1,0 +1,256 @@
+"""Dataset folders: samples, their sources and what was left out, with a digest of the content.
+
+Layout: `dataset.json` (format version, tasks with settings, seed, counts, digest), `sources.parquet`,
+`samples-*.parquet`, `quarantine.jsonl`. Every file is written under a temporary name and renamed, `dataset.json` last:
+a folder without it is no dataset yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reelgym.data import messages
+from reelgym.data.files import replacing
+from reelgym.data.media import Media
+from reelgym.data.sample import Sample
+from reelgym.errors import RequestError
+from reelgym.video import Store
+
+FORMAT_VERSION = 1
+"""Raised when a reader of the former version would misread a folder."""
+
+_ROWS = 20_000
+_JSON_COLUMNS = ("messages", "answer", "evidence", "facets", "provenance")
+_SAMPLE_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "task", "split", *_JSON_COLUMNS)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A video that a dataset was made from.
+
+    `path` is relative to the dataset's media root, with forward slashes. Times in seconds, sizes in pixels as shown.
+    """
+
+    identity: str
+    path: str
+    split: str
+    size_bytes: int
+    duration_seconds: float
+    height: int
+    width: int
+    frame_rate: float
+    codec: str
+
+
+_SOURCE_SCHEMA = pa.schema(
+    [
+        ("identity", pa.string()),
+        ("path", pa.string()),
+        ("split", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("duration_seconds", pa.float64()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("frame_rate", pa.float64()),
+        ("codec", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset as read: everything but the pixels."""
+
+    path: Path
+    samples: tuple[Sample, ...]
+    sources: tuple[Source, ...]
+    manifest: dict[str, Any]
+    quarantine: tuple[dict[str, str], ...]
+
+    @property
+    def digest(self) -> str:
+        """Content digest: equal for equal content, wherever the videos lie."""
+        return str(self.manifest["digest"])
+
+    def split(self, name: str) -> tuple[Sample, ...]:
+        """Return the samples of one split, `train` or `test`."""
+        return tuple(sample for sample in self.samples if sample.split == name)
+
+    def media(self, store: Store, media_root: str | Path | None = None) -> Media:
+        """Return what turns the samples' images and clips into pixels.
+
+        Args:
+            store: Where decoded frames are kept.
+            media_root: The folder the sources lie in; None is where they lay when the dataset was made.
+        """
+        root = Path(media_root if media_root is not None else self.manifest.get("media_root", "."))
+        paths = {source.identity: root / source.path for source in self.sources}
+        return Media(store, paths, {source.identity: source.size_bytes for source in self.sources})
+
+
+def write_dataset(
+    path: str | Path,
+    samples: Sequence[Sample],
+    sources: Sequence[Source],
+    quarantine: Sequence[Mapping[str, str]] = (),
+    manifest: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write a dataset folder and return its manifest.
+
+    Args:
+        path: The folder; made where it is not there. Other files in it stay.
+        samples: In the order they are read again.
+        sources: Every video named by a sample.
+        quarantine: {path, boundary, reason} of what was left out.
+        manifest: More keys for `dataset.json`: tasks, seed, media_root and whatever else was decided.
+
+    Raises:
+        RequestError: The folder holds a dataset already.
+    """
+    folder = Path(path)
+    if (folder / "dataset.json").exists():
+        raise RequestError(f"{folder} holds a dataset already: choose another folder, or remove it first")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [sample_to_row(sample) for sample in samples]
+    files = {}
+    for number, chunk in enumerate(_chunks(rows) if rows else [[]]):
+        name = f"samples-{number:05d}.parquet"
+        _write_table(folder / name, chunk, _SAMPLE_SCHEMA)
+        files[name] = len(chunk)
+    _write_table(folder / "sources.parquet", [asdict(source) for source in sources], _SOURCE_SCHEMA)
+    lines = "".join(json.dumps(dict(line), sort_keys=True) + "\n" for line in quarantine)
+    with replacing(folder / "quarantine.jsonl") as temporary:
+        temporary.write_text(lines, encoding="utf-8")
+    whole = dict(manifest or {}) | {
+        "format": "reelgym-dataset",
+        "format_version": FORMAT_VERSION,
+        "counts": dict((manifest or {}).get("counts", {})) | _counts(samples, sources, quarantine),
+        "digest": digest(rows, sources),
+        "files": files,
+    }
+    with replacing(folder / "dataset.json") as temporary:
+        temporary.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return whole
+
+
+def read_dataset(path: str | Path) -> Dataset:
+    """Return the dataset in a folder, checked for its version and for damage.
+
+    Raises:
+        RequestError: The folder is no dataset, has another format version, or is damaged; one line says which file.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    try:
+        rows = [row for name in manifest["files"] for row in _read_table(folder / name, manifest["files"][name])]
+        samples = tuple(sample_from_row(row) for row in rows)
+        sources = tuple(Source(**row) for row in _read_table(folder / "sources.parquet"))
+        lines = (folder / "quarantine.jsonl").read_text(encoding="utf-8").splitlines()
+        quarantine = tuple(json.loads(line) for line in lines)
+        whole = digest(rows, sources)
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RequestError(f"{folder} is a damaged dataset ({reason}): make it again with `reelgym synth`") from error
+    if whole != manifest.get("digest"):
+        raise RequestError(
+            f"{folder} is a damaged dataset (digest {whole}, dataset.json says {manifest.get('digest')}): make it again"
+        )
+    return Dataset(folder, samples, sources, manifest, quarantine)
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """Return `dataset.json` of a folder.
+
+    Raises:
+        RequestError: It is not a dataset folder of this format version.
+    """
+    folder = Path(path)
+    try:
+        manifest = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"{folder} is not a dataset: {_kind(folder)}") from error
+    except ValueError as error:
+        raise RequestError(f"{folder}/dataset.json is damaged ({error}): make the dataset again") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != "reelgym-dataset":
+        raise RequestError(f"{folder}/dataset.json was not written by reelgym: give a folder made by `reelgym synth`")
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION:
+        newer = isinstance(version, int) and version > FORMAT_VERSION
+        remedy = "update reelgym" if newer else "make the dataset again"
+        raise RequestError(f"{folder} has dataset format {version}, this reelgym reads {FORMAT_VERSION}: {remedy}")
+    return manifest
+
+
+def sample_to_row(sample: Sample) -> dict[str, str]:
+    """Return a sample as the strings of its table row, JSON canonical; `sample_from_row` undoes it."""
+    values = {name: getattr(sample, name) for name in _JSON_COLUMNS} | {"messages": messages.to_json(sample.messages)}
+    return {"id": sample.id, "task": sample.task, "split": sample.split} | {n: canonical(v) for n, v in values.items()}
+
+
+def sample_from_row(row: Mapping[str, Any]) -> Sample:
+    """Return the sample written by `sample_to_row`."""
+    values = {name: json.loads(row[name]) for name in _JSON_COLUMNS}
+    values["messages"] = messages.from_json(values["messages"])
+    return Sample(id=row["id"], task=row["task"], split=row["split"], **values)
+
+
+def canonical(value: Any) -> str:
+    """Return JSON with sorted keys and no spaces: equal values, equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(rows: Iterable[Mapping[str, Any]], sources: Iterable[Source]) -> str:
+    """Return `sha256:` of the canonical rows of samples and sources, paths left out."""
+    whole = hashlib.sha256()
+    for row in rows:
+        whole.update(canonical(row).encode() + b"\n")
+    for source in sources:
+        whole.update(canonical({k: v for k, v in asdict(source).items() if k != "path"}).encode() + b"\n")
+    return f"sha256:{whole.hexdigest()}"
+
+
+def _counts(samples: Sequence[Sample], sources: Sequence[Source], quarantine: Sequence[Any]) -> dict[str, int]:
+    by_split = {split: sum(sample.split == split for sample in samples) for split in ("train", "test")}
+    return {"samples": len(samples), **by_split, "sources": len(sources), "quarantined": len(quarantine)}
+
+
+def _kind(folder: Path) -> str:
+    """Return what a folder that is no dataset seems to be, and what to do."""
+    if not folder.exists():
+        return "there is no such folder; make one with `reelgym synth VIDEOS --out FOLDER`"
+    if (folder / "metrics.jsonl").exists():
+        return "it is a training run; `reelgym report` reads those"
+    if (folder / "results.json").exists():
+        return "it is an evaluation; `reelgym report` reads those"
+    return "it has no dataset.json; make one with `reelgym synth VIDEOS --out FOLDER`"
+
+
+def _chunks(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    source = iter(rows)
+    while chunk := list(islice(source, _ROWS)):
+        yield chunk
+
+
+def _write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> None:
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _read_table(path: Path, count: int | None = None) -> list[dict[str, Any]]:
+    table = pq.read_table(path, memory_map=False)
+    if count is not None and table.num_rows != count:
+        raise ValueError(f"{path.name} has {table.num_rows} rows, not {count}")
+    return list(table.to_pylist())
+
+
+assert [field.name for field in fields(Source)] == _SOURCE_SCHEMA.names

@@ -1,0 +1,92 @@
+"""Media: from a named image or clip to its pixels, through the store, from the very file that was named."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelgym.data.messages import GREY, Clip, Image
+from reelgym.errors import RequestError
+from reelgym.video import Frames, FrameSpec, Store, probe
+
+_HELD = 4
+
+
+class Media:
+    """Turns parts of messages into pixels; call it with an `Image` or a `Clip`.
+
+    Every source is checked once before its first use: the size against the recorded one, then the content.
+    """
+
+    def __init__(self, store: Store, paths: Mapping[str, str | Path], sizes: Mapping[str, int] | None = None) -> None:
+        """Name the files.
+
+        Args:
+            store: Where decoded frames are kept.
+            paths: Video identity to file.
+            sizes: Video identity to bytes, where known: a changed file is then noticed without reading it.
+        """
+        self.store, self.paths, self.sizes = store, dict(paths), dict(sizes or {})
+        self._checked: set[str] = set()
+        self._held: OrderedDict[tuple[str, FrameSpec], Frames] = OrderedDict()
+
+    def __call__(self, part: Image | Clip) -> NDArray[np.uint8]:
+        """Return (F, H, W, 3) uint8 RGB: the frames of a clip in the order of its times, or one image (F = 1).
+
+        The identity `grey:` gives pixels of value 128 at the spec's size and reads no file.
+
+        Raises:
+            RequestError: The source is not listed, is missing or is not the file that was named; or it has no frame
+                at a time asked for.
+        """
+        times = (part.time,) if isinstance(part, Image) else part.times
+        if part.video == GREY:
+            return _grey(part.spec, len(times))
+        return self._frames(part.video, part.spec).pick(times)
+
+    def _frames(self, identity: str, spec: FrameSpec) -> Frames:
+        key = (identity, spec)
+        if key not in self._held:
+            self._held[key] = self.store.frames(identity, self._path(identity), spec)
+            if len(self._held) > _HELD:
+                self._held.popitem(last=False)
+        self._held.move_to_end(key)
+        return self._held[key]
+
+    def _path(self, identity: str) -> str:
+        if identity not in self.paths:
+            raise RequestError(f"source {identity} is not listed in this dataset ({len(self.paths)} sources are)")
+        path = Path(self.paths[identity])
+        if identity not in self._checked:
+            check_source(path, identity, self.sizes.get(identity))
+            self._checked.add(identity)
+        return str(path)
+
+
+def check_source(path: Path, identity: str, size_bytes: int | None = None) -> None:
+    """Return if the file is the one named; the cheap check (its size) comes first.
+
+    Raises:
+        RequestError: It is missing, or its content has another identity; both are named.
+    """
+    if not path.is_file():
+        raise RequestError(
+            f"{path} is missing, wanted as {identity}: give --media-root the folder the videos lie in now"
+        )
+    found = probe(str(path)).identity if size_bytes in (None, path.stat().st_size) else None
+    if found == identity:
+        return
+    found = found or f"{probe(str(path)).identity} ({path.stat().st_size} bytes, not {size_bytes})"
+    raise RequestError(
+        f"{path} has changed: wanted {identity}, found {found}; restore the file or make the dataset again"
+    )
+
+
+def _grey(spec: FrameSpec, count: int) -> NDArray[np.uint8]:
+    if spec.size is None:
+        raise RequestError("a grey image or clip needs a spec with a size (height, width)")
+    return np.full((count, *spec.size, 3), 128, np.uint8)

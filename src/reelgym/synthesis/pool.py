@@ -1,0 +1,127 @@
+"""A pool of worker processes in which a job that hangs or kills its process costs one result, never the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+Job = dict[str, Any]
+_POLL_SECONDS = 0.5
+
+
+class _Worker:
+    """One process: at most one job at a time, given as a line and answered by a line."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        paths = os.pathsep.join(path for path in sys.path if path)
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | threads | {"PYTHONPATH": paths},
+        )
+        assert self.process.stdout is not None and self.process.stdin is not None
+        self.output, self.input = self.process.stdout, self.process.stdin
+        os.set_blocking(self.output.fileno(), False)
+        self.number: int | None = None
+        self.deadline = 0.0
+        self._buffer = b""
+
+    def give(self, number: int, job: Job, seconds: float) -> None:
+        self.number, self.deadline = number, time.monotonic() + seconds
+        try:
+            self.input.write(json.dumps(job).encode() + b"\n")
+            self.input.flush()
+        except BrokenPipeError:
+            pass  # the process died between two jobs; `result` sees its end and says so
+
+    def result(self) -> dict[str, Any] | None:
+        """Return the result once it is whole; a dead process gives one that says how it died."""
+        while chunk := self.output.read(1 << 16):
+            self._buffer += chunk
+        if self._buffer.endswith(b"\n"):
+            line, self._buffer = self._buffer, b""
+            return dict(json.loads(line))
+        if chunk == b"":
+            code = self.process.wait()
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            return {"died": f"the worker process died ({how})"}
+        if time.monotonic() > self.deadline:
+            return {"died": "took longer than the time limit"}
+        return None
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.input.close()
+        self.output.close()
+
+
+class Pool:
+    """Runs jobs in `workers` processes of `python -m reelgym.synthesis.worker`; use it as a context manager."""
+
+    def __init__(self, workers: int, *, seconds: float, command: Sequence[str] | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            workers: Processes, at least 1.
+            seconds: Time limit of one job.
+            command: What to start instead (tests).
+        """
+        self.size, self.seconds = max(1, workers), seconds
+        self.command = command or [sys.executable, "-m", "reelgym.synthesis.worker"]
+        self._idle: list[_Worker] = []
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield (number of the job, its result) as they finish.
+
+        A job that hangs or kills its process gives {"died": reason}, and the process is replaced.
+        """
+        waiting, busy = deque(enumerate(jobs)), dict[int, _Worker]()
+        with selectors.DefaultSelector() as selector:
+            try:
+                while waiting or busy:
+                    while waiting and len(busy) < self.size:
+                        number, job = waiting.popleft()
+                        worker = self._idle.pop() if self._idle else _Worker(self.command)
+                        worker.give(number, job, self.seconds)
+                        selector.register(worker.output, selectors.EVENT_READ)
+                        busy[number] = worker
+                    selector.select(timeout=_POLL_SECONDS)
+                    yield from self._collect(busy, selector.unregister)
+            finally:
+                for worker in busy.values():
+                    worker.stop()
+
+    def _collect(self, busy: dict[int, _Worker], forget: Callable[[Any], Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, worker in list(busy.items()):
+            result = worker.result()
+            if result is None:
+                continue
+            forget(worker.output)
+            del busy[number]
+            if "died" in result:
+                worker.stop()
+            else:
+                self._idle.append(worker)
+            yield number, result
+
+    def __enter__(self) -> Pool:
+        """Return the pool."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Stop all processes."""
+        for worker in self._idle:
+            worker.stop()
+        self._idle = []

@@ -1,0 +1,61 @@
+"""What happens to one file: probed, decoded, cut into samples. Also a process that does so over pipes.
+
+Jobs and results are JSON values, so a pool needs neither pickle nor an importable `__main__`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import IO, Any
+
+from reelgym import tasks
+from reelgym.data.dataset import sample_to_row
+from reelgym.errors import MediaError, RequestError
+from reelgym.video import Video, auto_fps, probe, read
+
+Job = dict[str, Any]
+
+
+def perform(job: Job) -> dict[str, Any]:
+    """Return the result of one job; a file that cannot be used is a result too, under `quarantine`.
+
+    Jobs: {do: probe, path} gives {video}; {do: cut, video, task, config, fps, per_video, seed, split} gives
+    {samples: [row, ...]} with rows of `sample_to_row`.
+    """
+    try:
+        if job["do"] == "probe":
+            return {"video": asdict(probe(job["path"]))}
+        return {"samples": cut(Video(**job["video"]), job)}
+    except MediaError as error:
+        return {"quarantine": {"path": error.path, "boundary": error.boundary, "reason": error.reason}}
+
+
+def cut(video: Video, job: Job) -> list[dict[str, str]]:
+    """Return the sample rows of one video."""
+    task = tasks.configure(job["task"], job["config"])
+    fps = job["fps"]
+    rate = auto_fps(video.duration_seconds, task.wanted_frames()) if fps == "auto" else float(fps)
+    frames = read(video, task.spec(rate))
+    made = task.generate(video, frames, seed=job["seed"], split=job["split"], count=job["per_video"])
+    return [sample_to_row(sample) for sample in made]
+
+
+def serve(jobs: IO[str], results: IO[str]) -> None:
+    """Answer every line of `jobs` with one line of `results`, until the pipe closes."""
+    for line in jobs:
+        try:
+            result = perform(json.loads(line))
+        except RequestError as error:
+            result = {"refused": str(error)}
+        results.write(json.dumps(result) + "\n")
+        results.flush()
+
+
+if __name__ == "__main__":
+    # What a library prints must not reach the pipe of results.
+    _results = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    serve(sys.stdin, _results)
