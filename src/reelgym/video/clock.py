@@ -59,6 +59,7 @@ class Clock:
     """
 
     def __init__(self, stream: VideoStream, start: int | None = None) -> None:
+        """Set the clock to zero at `start`."""
         assert stream.time_base is not None
         self._base = stream.time_base
         self._rate = stream.average_rate or stream.guessed_rate or Fraction(25)

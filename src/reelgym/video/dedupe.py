@@ -35,6 +35,7 @@ class GridDescriptor:
     _CONSTANT = 0.02
 
     def __init__(self, cells: int = 12) -> None:
+        """Take the grid's size."""
         if cells < 1:
             raise RequestError(f"GridDescriptor(cells={cells}): give at least 1 cell per side")
         self._cells = cells
@@ -49,7 +50,8 @@ class GridDescriptor:
         layout = (channels - means[:, None]).reshape(num_frames, -1) / self._cells
         tone = self._MEAN_WEIGHT * (means - np.array([0.5, 0.0, 0.0]))
         rows = np.concatenate([layout, tone, np.full((num_frames, 1), self._CONSTANT)], axis=1)
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        unit: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return unit
 
     def _averages(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (F, cells^2, 3) float64 averages in [0, 1]; a side shorter than the grid repeats its pixels."""
@@ -58,7 +60,7 @@ class GridDescriptor:
         sums = np.add.reduceat(pixels, rows, axis=1, dtype=np.uint32)
         sums = np.add.reduceat(sums, columns, axis=2, dtype=np.uint32)
         heights, widths = (np.maximum(np.diff(s, append=n), 1) for s, n in ((rows, height), (columns, width)))
-        averages = sums / (255.0 * heights[:, None, None] * widths[None, :, None])
+        averages: NDArray[np.float64] = sums / (255.0 * heights[:, None, None] * widths[None, :, None])
         return averages.reshape(len(pixels), self._cells**2, 3)
 
 
@@ -82,7 +84,7 @@ def deduplicate(
         start: The first frame kept.
         limit: Stop when this many are kept; None keeps going.
 
-    Reference: Masked Video Prediction (MVP), as summarised in its data synthesis; the threshold's value is not published.
+    Reference: Masked Video Prediction (MVP), the de-duplication of its data synthesis; kappa's value is not published.
     """
     if against not in ("last", "all"):
         raise RequestError(f"against={against!r}: give 'last' or 'all'")

@@ -35,7 +35,7 @@ def write_mp4(
 ) -> str:
     """Encode frames at a constant rate, without sound, and return the encoder's name.
 
-    One thread and no clock in the file: the same frames and settings give the same bytes with the same FFmpeg libraries.
+    One thread and no date in the file: the same frames and settings give the same bytes with the same FFmpeg.
     Written to a temporary name beside `path` and renamed. Pixels become 4:2:0, so fine colour detail is halved.
 
     Args:

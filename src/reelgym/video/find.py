@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from reelgym.errors import RequestError
 from reelgym.video.sniff import HEAD_BYTES, container_of
 
-EXTENSIONS = frozenset(
-    ".3g2 .3gp .asf .avi .divx .f4v .flv .gif .h264 .264 .265 .hevc .ivf .m2ts .m2v .m4v .mkv .mov .mp4 .mpe .mpeg .mpg "
-    ".mts .mxf .ogm .ogv .qt .rm .rmvb .ts .vob .webm .wmv .y4m".split()
-)
+_NAMES = """
+3g2 3gp asf avi divx f4v flv gif h264 264 265 hevc ivf m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mts mxf ogm ogv qt rm rmvb
+ts vob webm wmv y4m
+"""
+EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
+"""Names that promise a video, lower case."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ def search(inputs: Sequence[str]) -> Found:
     """Return the video files of these files and folders.
 
     A file named directly is always passed on. In a folder, searched to the bottom, hidden names included, a file is
-    passed on if it has a video's extension, whatever it holds (what is wrong with it is then said by `probe`), or if its
-    first bytes are a video's, whatever its name; every other file is ignored and counted. Symbolic links are
-    followed, loops are not; a file reached twice counts once.
+    passed on if it has a video's extension, whatever it holds (`probe` says what is wrong with it), or if its first
+    bytes are a video's, whatever its name; every other file is ignored and counted. Symbolic links are followed,
+    loops are not; a file reached twice counts once.
 
     Raises:
         RequestError: If a path does not exist, or nothing was found.

@@ -49,10 +49,9 @@ def orientation_of(frame: VideoFrame) -> tuple[Orientation, bool]:
     The matrix (a b u; c d v; x y w) in 16.16 fixed point sends a coded point (p, q), q downwards, to
     (a p + c q, b p + d q). Angles are taken to the nearest quarter turn; mirrored pictures are mirrored back.
     """
-    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
-    if matrix is None:
+    if not any(data.type is SideData.DISPLAYMATRIX for data in frame.side_data):
         return Orientation(), True
-    a, b, _, c, d = struct.unpack("<5i", bytes(matrix)[:20])
+    a, b, _, c, d = struct.unpack("=5i", bytes(frame.side_data[SideData.DISPLAYMATRIX])[:20])
     if a * d == b * c:
         return Orientation(), False
     if abs(a) >= abs(c):
@@ -63,11 +62,12 @@ def orientation_of(frame: VideoFrame) -> tuple[Orientation, bool]:
 def displayed_size(frame: VideoFrame, stream: VideoStream, orientation: Orientation) -> tuple[int, int]:
     """Return (height, width) as displayed: square pixels (the width is stretched or shrunk), then the orientation.
 
-    Pixel aspects outside 1/4 to 4 are taken for nonsense and ignored.
+    Pixel aspects outside 1/4 to 4 are taken for nonsense, those within 1% of 1 for rounding; both are ignored.
     """
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     ratio = float(aspect) if aspect else 1.0
-    ratio = ratio if 0.25 <= ratio <= 4 else 1.0
+    if not 0.25 <= ratio <= 4 or abs(ratio - 1) < 0.01:
+        ratio = 1.0
     height, width = frame.height, max(1, round(frame.width * ratio))
     return (width, height) if orientation.transpose else (height, width)
 
@@ -76,6 +76,7 @@ class Converter:
     """Turns frames into displayed RGB of one size; keeps the scaler's tables between frames."""
 
     def __init__(self, size: tuple[int, int], orientation: Orientation, resize: Filter) -> None:
+        """Take the displayed (height, width) to make, the orientation to undo and the scaler's filter."""
         self.size, self._orientation = size, orientation
         self._flags = _FILTERS[resize]
         self._scaler = VideoReformatter()
@@ -87,5 +88,5 @@ class Converter:
             frame, width=width, height=height, format="rgb24", interpolation=self._flags, threads=1
         )
         plane = rgb.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return self._orientation.apply(rows[:height, : width * 3].reshape(height, width, 3))

@@ -38,9 +38,9 @@ _REFUSALS: tuple[tuple[bytes, str], ...] = (
 
 
 def container_of(head: bytes) -> str | None:
-    """Return the name of the demuxer for a file with these first bytes, or None where it is no known video container.
+    r"""Return the name of the demuxer for a file with these first bytes, or None where it is no known video container.
 
-    >>> container_of(b"\\x00\\x00\\x00\\x20ftypisom"), container_of(b"#EXTM3U")
+    >>> container_of(b"\x00\x00\x00\x20ftypisom"), container_of(b"#EXTM3U")
     ('mov', None)
     """
     for prefix, name in _PREFIXES:

@@ -7,7 +7,6 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from typing import cast
 
 import av
 from av.packet import Packet
@@ -42,6 +41,7 @@ class Source:
     """
 
     def __init__(self, path: str, container: av.container.InputContainer, stream: VideoStream, deadline: float) -> None:
+        """Take an opened container and the stream to read."""
         self.path, self.container, self.stream, self._deadline = path, container, stream, deadline
         self.errors, self.broken = 0, False
 
@@ -57,10 +57,10 @@ class Source:
             except (av.FFmpegError, OSError):
                 self.broken = True
                 return
-            yield cast("Packet[VideoStream]", packet)
+            yield packet
 
     def decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
-        """Return the frames that come out after this packet (None: flush); a damaged packet is counted and gives none."""
+        """Return the frames that come out after this packet (None: flush); a damaged one is counted and gives none."""
         try:
             return self.stream.codec_context.decode(packet)
         except EOFError:

@@ -11,6 +11,7 @@ import uuid
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +50,10 @@ class Store:
     """A bounded cache of frames, keyed by the video's identity and the spec; safe for several processes at once.
 
     One file per entry: magic, header length, header (JSON: identity, spec, times, shape, checksum, warnings), then the
-    raw pixels. Entries are written under a temporary name and renamed, so a reader sees a whole file or none; two processes
-    that miss the same entry write the same bytes. A damaged entry is made again. When the files outgrow the limit, those
-    used longest ago go first, down to nine tenths of it. Pixels from the store are read-only; large ones are mapped
-    from disk instead of loaded.
+    raw pixels. Entries are written under a temporary name and renamed, so a reader sees a whole file or none; two
+    processes that miss the same entry write the same bytes. A damaged entry is made again. When the files outgrow the
+    limit, those used longest ago go first, down to nine tenths of it. Pixels from the store are read-only; large ones
+    are mapped from disk instead of loaded.
 
     Args:
         root: Folder, made if absent.
@@ -60,6 +61,7 @@ class Store:
     """
 
     def __init__(self, root: str | os.PathLike[str], limit_bytes: int = 20 * 1024**3) -> None:
+        """Make the folder if it is absent and count what it holds."""
         self.root, self.limit_bytes = os.fspath(root), limit_bytes
         self._hits = self._misses = self._rebuilt = 0
         self._verified: set[str] = set()
@@ -134,8 +136,8 @@ class Store:
         if version not in self._identities:
             self._identities[version] = identify(path)
         if (actual := self._identities[version]) != identity:
-            reason = f"the file has changed: its content is {actual}, asked for is {identity}; restore it or make the dataset again"
-            raise MediaError(path, "open", reason)
+            change = f"the file has changed: its content is {actual}, asked for is {identity}"
+            raise MediaError(path, "open", f"{change}; restore it or make the dataset again")
         return path
 
     def _place(self, identity: str, spec: FrameSpec) -> str:
@@ -222,7 +224,7 @@ def _write(path: str, identity: str, frames: Frames) -> int:
         return file.tell()
 
 
-def _open(path: str, *, verify: bool) -> tuple[dict[str, list[int]], NDArray[np.uint8]]:
+def _open(path: str, *, verify: bool) -> tuple[dict[str, Any], NDArray[np.uint8]]:
     """Return an entry's header and read-only pixels; ValueError where it is not whole."""
     with open(path, "rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:

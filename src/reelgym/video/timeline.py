@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class _Notes:
         self.durations: dict[int, int] = {}
         self.keys: list[int] = []
         self.trusted = True
+        self.damaged = 0
         self.cut = False
         self._last_dts: int | None = None
 
@@ -88,7 +90,8 @@ class _Notes:
                 first = next(iter(source.decode(packet)), None)
             if packet.is_keyframe:
                 self.keys.append(len(self.ticks))
-            self.cut |= packet.is_corrupt
+            self.damaged += packet.is_corrupt
+            self.cut = packet.is_corrupt
             if packet.pts is None or (packet.dts is not None and packet.dts < (self._last_dts or packet.dts)):
                 self.trusted = False
             self._last_dts = packet.dts if packet.dts is not None else self._last_dts
@@ -117,6 +120,8 @@ def _assemble(source: Source, notes: _Notes, first: VideoFrame) -> Timeline:
     regular = notes.trusted and bool(order) and order[0] == start and len(order) == len(shown)
     times = [ticks_to_micro(tick - order[0], stream.time_base) for tick in order] if regular else []
     warnings = ["the file ends in the middle of its data"] if notes.cut else []
+    if notes.damaged > notes.cut:
+        warnings.append(f"{notes.damaged - notes.cut} packets are marked as damaged")
     if not sane:
         warnings.append("the display matrix makes no sense and was ignored")
     if start is not None and (lost := sum(tick is not None and tick < start for tick in notes.ticks)):
@@ -133,14 +138,14 @@ def _assemble(source: Source, notes: _Notes, first: VideoFrame) -> Timeline:
         size=size,
         time_base=stream.time_base,
         rate=float(stream.average_rate or stream.guessed_rate or 0),
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         warnings=tuple(warnings),
     )
 
 
 def _end(times: list[int], duration: int) -> int:
     """Return when the last frame stops being shown: its own duration where credible, else the median step."""
-    steps = sorted(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    steps = sorted(later - earlier for earlier, later in itertools.pairwise(times))
     usual = steps[len(steps) // 2] if steps else MICRO // 25
     credible = 0 < duration <= max(_LONGEST_END, steps[-1] if steps else 0)
     return times[-1] + (duration if credible else usual)

@@ -85,7 +85,8 @@ class FrameSpec:
     @staticmethod
     def from_json(value: dict[str, Any]) -> FrameSpec:
         """Return the spec written by `to_json`."""
-        return FrameSpec(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()})
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in value.items()}
+        return FrameSpec(**fields)
 
 
 _DEFAULTS: dict[str, Any] = {name: f.default for name, f in FrameSpec.__dataclass_fields__.items()}
