@@ -6,6 +6,7 @@ Shapes: G members of a group, S segments with a score of their own, T tokens of 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -32,6 +33,17 @@ class LossSum:
     total: Tensor
     count: Tensor
     metrics: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    @staticmethod
+    def join(parts: Sequence[LossSum]) -> LossSum:
+        """Return the loss of the whole from those of its parts, at least one."""
+
+        def add(tensors: Iterable[Tensor]) -> Tensor:
+            return torch.stack(list(tensors)).sum()
+
+        names = parts[0].metrics
+        metrics = {n: (add(p.metrics[n][0] for p in parts), add(p.metrics[n][1] for p in parts)) for n in names}
+        return LossSum(add(p.total for p in parts), add(p.count for p in parts), metrics)
 
 
 class Algorithm(ABC):

@@ -16,8 +16,8 @@ from reelgym.errors import RequestError
 class GRPO(Algorithm):
     """Group relative policy optimisation.
 
-    A_i = (R_i - mean R) / (std R + eps), with the unbiased standard deviation, per column of the scores; exactly 0 for a
-    group without variance. Loss: mean over the trained tokens of a sequence of the clipped ratio loss, then mean over
+    A_i = (R_i - mean R) / (std R + eps), with the unbiased standard deviation, per column of the scores; exactly 0 for
+    a group without variance. Loss: mean over the trained tokens of a sequence of the clipped ratio loss, then mean over
     sequences. A sequence without a trained token is not counted.
 
     Reference: Shao et al., DeepSeekMath, arXiv 2402.03300, equations 3 and 4. We differ: eps; scores may be given per

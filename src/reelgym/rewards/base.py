@@ -77,7 +77,7 @@ Expression = Reward | Operator
 
 def common_segments(parts: Sequence[Expression]) -> tuple[str, ...]:
     """Return the columns that parts agree on; a part that scores whole completions fits any."""
-    found = WHOLE
+    found: tuple[str, ...] = WHOLE
     for part in parts:
         if part.segments not in (WHOLE, found):
             if found != WHOLE:
@@ -104,7 +104,9 @@ class Rubric:
         seen: dict[str, Reward] = {}
         for reward in self.rewards:
             if seen.setdefault(reward.label, reward) != reward:
-                raise RequestError(f"two different rewards are logged as {reward.label!r}: {seen[reward.label]} and {reward}")
+                raise RequestError(
+                    f"two different rewards are logged as {reward.label!r}: {seen[reward.label]} and {reward}"
+                )
 
     @property
     def segments(self) -> tuple[str, ...]:

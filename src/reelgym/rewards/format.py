@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from reelgym.data.templates import TAGS
 from reelgym.data.trajectory import Group
 from reelgym.errors import unknown
 from reelgym.rewards.base import Reward, Scores
 
-TAGS = ("observation", "think", "answer")
 _TAGGED = re.compile(r"\s*" + r"\s*".join(rf"<{tag}>(.*?)</{tag}>" for tag in TAGS) + r"\s*", re.DOTALL)
 _ANY_TAG = re.compile(rf"</?(?:{'|'.join(TAGS)})>")
 
@@ -52,4 +52,8 @@ class Format(Reward):
         if self.variant == "direct":
             return bool(reply.strip()) and not _ANY_TAG.search(reply)
         match = _TAGGED.fullmatch(reply)
-        return bool(match) and all(part.strip() for part in match.groups()) and len(_ANY_TAG.findall(reply)) == 2 * len(TAGS)
+        return (
+            match is not None
+            and all(part.strip() for part in match.groups())
+            and len(_ANY_TAG.findall(reply)) == 2 * len(TAGS)
+        )

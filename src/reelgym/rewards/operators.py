@@ -29,7 +29,9 @@ class Sum(Operator):
     def __post_init__(self) -> None:
         """Refuse an empty sum and a wrong number of weights."""
         if not self.terms or (self.weights and len(self.weights) != len(self.terms)):
-            raise RequestError(f"a Sum of {len(self.terms)} terms has {len(self.weights)} weights: give one each, or none")
+            raise RequestError(
+                f"a Sum of {len(self.terms)} terms has {len(self.weights)} weights: give one each, or none"
+            )
 
     @property
     def parts(self) -> tuple[Expression, ...]:
@@ -157,7 +159,9 @@ class Schedule(Operator):
     def __post_init__(self) -> None:
         """Refuse an interval that is not inside [0, 1]."""
         if not 0 <= self.start < self.stop <= 1:
-            raise RequestError(f"Schedule start={self.start}, stop={self.stop}: progress runs over [0, 1], start < stop")
+            raise RequestError(
+                f"Schedule start={self.start}, stop={self.stop}: progress runs over [0, 1], start < stop"
+            )
 
     @property
     def parts(self) -> tuple[Expression, ...]:

@@ -1,0 +1,143 @@
+"""Checkpoints: complete or absent, without pickle; the last three and the best are kept.
+
+Layout: `RUN/checkpoints/step-N/` holds what `policy.save` writes (the adapter alone under LoRA),
+`optimizer.safetensors` and `training.json`. `RUN/checkpoints/best.json` names the best one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from reelgym.errors import WorkError
+
+KEPT = 3
+"""How many of the latest checkpoints are kept besides the best."""
+
+_NAME = re.compile(r"step-(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where a run stands, apart from its weights and moments. Order and random draws follow from (seed, step).
+
+    Attributes:
+        step: Steps done.
+        seconds: Training time so far.
+        best_step: Step of the best evaluation, -1 before any.
+        best_value: Its value.
+        stale: Evaluations since then.
+        broken: Optimisation steps refused as not finite.
+        broken_in_a_row: How many of them lately.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best_step: int = -1
+    best_value: float = 0.0
+    stale: int = 0
+    broken: int = 0
+    broken_in_a_row: int = 0
+
+
+def write(
+    run: Path, state: State, save_policy: Callable[[Path], object], moments: dict[str, Tensor], metric: str
+) -> Path:
+    """Write a checkpoint under a temporary name, rename it, and remove those no longer kept.
+
+    Args:
+        run: The run's folder.
+        state: Where the run stands; `state.step` names the folder.
+        save_policy: Writes weights and tokenizer into an existing folder.
+        moments: Optimiser state.
+        metric: What `best_value` is, for `best.json`.
+    """
+    root = run / "checkpoints"
+    final = root / f"step-{state.step}"
+    partial = root / f".step-{state.step}.{os.getpid()}.partial"
+    clean(run)
+    partial.mkdir(parents=True)
+    try:
+        save_policy(partial)
+        save_file(moments, partial / "optimizer.safetensors")
+        (partial / "training.json").write_text(json.dumps(asdict(state), indent=1))
+        if final.exists():
+            shutil.rmtree(final)
+        partial.rename(final)
+    except OSError as fault:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise WorkError(f"{final}: the checkpoint could not be written ({fault}); earlier ones are unharmed") from fault
+    if state.best_step == state.step:
+        best = {"checkpoint": final.name, "metric": metric, "value": state.best_value}
+        write_json(root / "best.json", best)
+    _prune(root, keep=state.best_step)
+    return final
+
+
+def latest(run: Path) -> Path | None:
+    """Return the complete checkpoint of the highest step, or None."""
+    found = _complete(run / "checkpoints")
+    return found[max(found)] if found else None
+
+
+def best(run: Path) -> Path | None:
+    """Return the best checkpoint by `best.json`, the latest where no evaluation chose one, or None."""
+    named = run / "checkpoints" / "best.json"
+    if named.is_file():
+        chosen = named.parent / str(json.loads(named.read_text())["checkpoint"])
+        if chosen.is_dir():
+            return chosen
+    return latest(run)
+
+
+def read_state(folder: Path) -> State:
+    """Return the state stored in a checkpoint.
+
+    Raises:
+        WorkError: It is not one of ours, or from another version.
+    """
+    try:
+        return State(**json.loads((folder / "training.json").read_text()))
+    except (OSError, ValueError, TypeError) as fault:
+        raise WorkError(f"{folder}: not a checkpoint that training can continue from ({fault})") from fault
+
+
+def read_moments(folder: Path) -> dict[str, Tensor]:
+    """Return the optimiser state stored in a checkpoint."""
+    return load_file(folder / "optimizer.safetensors")
+
+
+def clean(run: Path) -> None:
+    """Remove what a killed run left half written."""
+    for partial in (run / "checkpoints").glob(".step-*.partial"):
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON to a temporary name and rename it."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    partial.replace(path)
+
+
+def _complete(root: Path) -> dict[int, Path]:
+    if not root.is_dir():
+        return {}
+    named = {path: _NAME.fullmatch(path.name) for path in root.iterdir()}
+    return {int(match[1]): path for path, match in named.items() if match and (path / "training.json").is_file()}
+
+
+def _prune(root: Path, *, keep: int) -> None:
+    found = _complete(root)
+    for step in sorted(found)[:-KEPT]:
+        if step != keep:
+            shutil.rmtree(found[step])

@@ -1,0 +1,81 @@
+"""Prompts and vision features of a run: encoded once, and kept where the tower does not learn."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from reelgym.data.messages import Message
+from reelgym.errors import RequestError
+from reelgym.training.config import Media
+
+if TYPE_CHECKING:
+    from reelgym.models.base import Features, Policy, Prompt
+
+
+class Inputs:
+    """Least-recently-used cache of encoded prompts and, under a frozen tower, of their features in host memory."""
+
+    def __init__(self, policy: Policy, media: Media, *, max_tokens: int, keep: int, frozen_tower: bool) -> None:
+        """Keep at most `keep` prompts; refuse those of more than `max_tokens`."""
+        self._policy, self._media = policy, media
+        self._max_tokens, self._keep, self._frozen = max_tokens, keep, frozen_tower
+        self._prompts: OrderedDict[str, Prompt] = OrderedDict()
+        self._features: dict[str, Features] = {}
+
+    def prompt(self, key: str, messages: Callable[[], tuple[Message, ...]]) -> Prompt:
+        """Return the prompt known as `key`; `messages` makes it where it is not kept.
+
+        Raises:
+            RequestError: It is longer than the cap.
+        """
+        if key not in self._prompts:
+            prompt = self._policy.encode(messages(), self._media, generate=True)
+            if len(prompt.ids) > self._max_tokens:
+                raise RequestError(
+                    f"{key}: its prompt has {len(prompt.ids)} tokens, max_prompt_tokens={self._max_tokens}. "
+                    "Raise it, or make samples of fewer or smaller frames"
+                )
+            self._prompts[key] = prompt
+        self._prompts.move_to_end(key)
+        return self._prompts[key]
+
+    def features(self, keys: Sequence[str]) -> list[Features]:
+        """Return the features of prompts that `prompt` returned last; with gradients where the tower learns."""
+        prompts = [self._prompts[key] for key in keys]
+        if not self._frozen:
+            found = self._policy.features(prompts)
+            self._evict()
+            return found
+        missing = [key for key in dict.fromkeys(keys) if key not in self._features]
+        if missing:
+            with torch.no_grad():
+                made = self._policy.features([self._prompts[key] for key in missing])
+            for key, value in zip(missing, made, strict=True):
+                self._features[key] = moved(value, torch.device("cpu"))
+                # The patches have served: what is left of the prompt is what sampling and training read.
+                self._prompts[key] = replace(self._prompts[key], patches={})
+        found = [moved(self._features[key], self._policy.device) for key in keys]
+        self._evict()
+        return found
+
+    def _evict(self) -> None:
+        while len(self._prompts) > self._keep:
+            key, _ = self._prompts.popitem(last=False)
+            self._features.pop(key, None)
+
+
+def moved(features: Features, device: torch.device) -> Features:
+    """Return features on another device."""
+
+    def to(value: Tensor) -> Tensor:
+        return value.to(device)
+
+    pooled = {kind: to(value) for kind, value in features.pooled.items()}
+    deepstack = {kind: [to(level) for level in levels] for kind, levels in features.deepstack.items()}
+    return replace(features, pooled=pooled, deepstack=deepstack)

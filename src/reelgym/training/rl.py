@@ -1,0 +1,264 @@
+"""The reinforcement loop: sample, score, select, credit, pack, update.
+
+Shapes: G members of a group, S scored segments, T tokens of the longest completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reelgym.algorithms.base import LossSum
+from reelgym.data.sample import Sample
+from reelgym.data.templates import with_instruction
+from reelgym.data.trajectory import Group, Trajectory
+from reelgym.rollout.base import Sampler, SamplingParams
+from reelgym.rollout.streams import Streams
+from reelgym.training import packing
+from reelgym.training.config import Data, RLRun
+from reelgym.training.credit import Credit, Rollout, mask_of, padded, segment_index, tally_rollout
+from reelgym.training.inputs import Inputs
+from reelgym.training.metrics import Tally, timed
+from reelgym.training.order import Pick, picks
+from reelgym.training.packing import PackItem
+from reelgym.training.session import Load, Progress, Session
+
+if TYPE_CHECKING:
+    from reelgym.models.base import Policy
+
+EVAL_METRIC = "eval/score"
+"""Mean of the rubric's score, summed over segments, of greedy replies to held-out samples."""
+
+EVAL_PROMPTS = 64
+"""Held-out prompts decoded together."""
+
+
+def train(
+    run: RLRun,
+    out: str | Path,
+    progress: Progress | None = None,
+    *,
+    should_stop: Callable[[], bool] | None = None,
+    load: Load | None = None,
+    sampler: Callable[[Policy], Sampler] | None = None,
+) -> Path:
+    """Train, or take up a run where its last checkpoint is, and return its folder. A finished run is left as it is.
+
+    Args:
+        run: What to train on what, paid how.
+        out: The run's folder.
+        progress: Called with (steps done, steps in all).
+        should_stop: Asked after every step; where it says yes the run is saved and left.
+        load: Loads the policy by name; `models.load` by default.
+        sampler: Makes the sampler of a policy; `rollout.local.LocalSampler` by default.
+
+    Raises:
+        RequestError: The folder holds a run with other settings; a prompt is above its cap.
+        WorkError: Training diverged.
+    """
+    with_reference = run.config.kl_coef > 0 or run.algorithm.needs_reference
+    session = Session(
+        run, out, progress, should_stop=should_stop, load=load, metric=EVAL_METRIC, with_reference=with_reference
+    )
+    if session.finished:
+        return session.folder
+    loop = Loop(run, session, (sampler or _local)(session.policy))
+    measure = loop.measure if run.eval_data else None
+    for step in session.steps(measure):
+        tally = Tally()
+        with timed(tally, "sample"):
+            sampled = loop.sample(step)
+        with timed(tally, "score"):
+            rollouts = loop.score(sampled, step, tally)
+        kept = loop.select(rollouts, tally)
+        credits = [loop.credit(rollout, step) for rollout in rollouts]
+        with timed(tally, "update"):
+            loop.update([c for c in credits if c.rollout in kept], step, tally)
+        session.end_step(tally, measure)
+    return session.folder
+
+
+class Loop:
+    """The phases of a step, in the order in which they happen."""
+
+    def __init__(self, run: RLRun, session: Session, sampler: Sampler) -> None:
+        """Hold what the phases share."""
+        self.run, self.config, self.session, self.sampler = run, run.config, session, sampler
+        self.inputs = self._inputs_of(run.data)
+        self.eval_inputs = self._inputs_of(run.eval_data) if run.eval_data else None
+
+    def sample(self, step: int) -> list[tuple[Pick, str, Group]]:
+        """Draw the groups of this rank's share of the step's prompts."""
+        config = self.config
+        chosen = self.session.mine(
+            picks(config.seed, step, size=config.prompts_per_step, items=len(self.run.data.items))
+        )
+        samples: list[Sample] = [self.run.data.items[pick.index] for pick in chosen]
+        params = SamplingParams(max_tokens=config.max_completion_tokens, temperature=config.temperature)
+        # A sample that comes twice in a step draws from two streams.
+        names = [f"{sample.id}#{pick.epoch}" for sample, pick in zip(samples, chosen, strict=True)]
+        streams = Streams(config.seed, step, names)
+        trajectories = self._complete(self.inputs, samples, n=config.group_size, params=params, streams=streams)
+        return [
+            (pick, sample.id, Group(sample=sample, trajectories=members))
+            for pick, sample, members in zip(chosen, samples, trajectories, strict=True)
+        ]
+
+    def score(self, sampled: Sequence[tuple[Pick, str, Group]], step: int, tally: Tally) -> list[Rollout]:
+        """Score every trajectory by the rubric; a scorer that breaks ends the run with its own error."""
+        progress = (step - 1) / max(1, self.config.steps - 1)
+        rollouts = [Rollout(pick, key, group, self.run.rubric.terms(group, progress)) for pick, key, group in sampled]
+        for rollout in rollouts:
+            tally_rollout(rollout, tally)
+        return rollouts
+
+    def select(self, rollouts: Sequence[Rollout], tally: Tally) -> list[Rollout]:
+        """Return the groups that are trained on, by the group policy."""
+        signal = [rollout.has_signal for rollout in rollouts]
+        tally.add_values("train/groups_with_signal", map(float, signal))
+        if self.config.groups == "keep":
+            return list(rollouts)
+        return [rollout for rollout, has in zip(rollouts, signal, strict=True) if has]
+
+    def credit(self, rollout: Rollout, step: int) -> Credit:
+        """Turn scores into an advantage per token, and store the group."""
+        turns = [member.final for member in rollout.group.trajectories]
+        mask = mask_of(turns, leave_out_truncated=self.config.mask_truncated)
+        segments = segment_index(turns, self.run.rubric.segments)
+        scores = torch.from_numpy(rollout.terms["score"])
+        advantages = self.run.algorithm.advantages(scores, segments, mask)
+        if self.config.store_rollouts:
+            self.session.rollouts.add(step, rollout.group, rollout.terms, advantages.numpy())
+        old = padded([torch.from_numpy(turn.logprobs) for turn in turns])
+        return Credit(rollout, mask, advantages, old)
+
+    def update(self, credits: Sequence[Credit], step: int, tally: Tally) -> None:
+        """Take the optimisation steps of a rollout step: inner steps times minibatches, each over whole groups."""
+        references = self._references(credits)
+        minibatches = self.config.minibatches
+        for _ in range(self.config.inner_steps):
+            for part in range(minibatches):
+                # Which minibatch a group is in follows from its place in the step, not from its rank.
+                chosen = [
+                    c for c in credits if c.rollout.pick.place * minibatches // self.config.prompts_per_step == part
+                ]
+                total = count = 0.0
+                for loss in self._losses(chosen, references):
+                    total, count = total + loss.total.item(), count + loss.count.item()
+                    if loss.total.requires_grad:
+                        loss.total.backward()  # type: ignore[no-untyped-call]
+                    tally.add_tensors(loss.metrics, "loss")
+                update = self.session.optimizer.step(total, count, step)
+                tally.add("loss/total", total, count)
+                tally.add("optim/grad_norm", update.grad_norm)
+                tally.add("optim/lr", update.lr)
+                tally.add("optim/refused", float(not update.taken))
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, float]:
+        """Return the mean score and terms of greedy replies to the held-out samples, always the same ones."""
+        assert self.run.eval_data and self.eval_inputs
+        tally = Tally()
+        params = SamplingParams(max_tokens=self.config.eval_tokens, temperature=0.0)
+        samples = self.session.mine(list(self.run.eval_data.items))
+        for start in range(0, len(samples), EVAL_PROMPTS):
+            chunk = samples[start : start + EVAL_PROMPTS]
+            replies = self._complete(self.eval_inputs, chunk, n=1, params=params, streams=None)
+            for sample, members in zip(chunk, replies, strict=True):
+                terms = self.run.rubric.terms(Group(sample=sample, trajectories=members), 1.0)
+                for label, value in terms.items():
+                    tally.add_values(f"eval/{label}", np.nansum(value, 1))
+                tally.add("eval/truncated", float(members[0].final.stop == "length"))
+        return tally.means(self.session.accelerator)
+
+    def _complete(
+        self, inputs: Inputs, samples: Sequence[Sample], *, n: int, params: SamplingParams, streams: Streams | None
+    ) -> list[tuple[Trajectory, ...]]:
+        """Return n one-turn trajectories per sample."""
+        prompts = [self._prompt(inputs, sample) for sample in samples]
+        features = inputs.features([sample.id for sample in samples]) if not self.config.train_tower else None
+        if not samples:
+            return []
+        with self.session.autocast():
+            turns = self.sampler.sample(prompts, n=n, params=params, streams=streams, features=features)
+        return [tuple(Trajectory(turns=(turn,)) for turn in members) for members in turns]
+
+    def _losses(self, credits: Sequence[Credit], references: dict[int, list[Tensor]]) -> Iterator[LossSum]:
+        """Yield the loss of one micro-batch after the other; what has no gradient costs no forward."""
+        heavy = [c for c in credits if not c.silent or references]
+        for credit in credits:
+            if credit.silent and not references:
+                yield self._loss(credit, credit.old_logprobs, None)
+        items = [self._item(credit) for credit in heavy]
+        for places in packing.micro_batches(items, self.config.micro_batch_tokens):
+            batch = [heavy[place] for place in places]
+            found = self._logprobs(self.session.policy, batch)
+            parts = [
+                self._loss(credit, padded(rows), references.get(credit.rollout.pick.place))
+                for credit, rows in zip(batch, found, strict=True)
+            ]
+            yield LossSum.join(parts)
+
+    def _loss(self, credit: Credit, logprobs: Tensor, reference: list[Tensor] | None) -> LossSum:
+        device = logprobs.device
+        return self.run.algorithm.loss(
+            logprobs,
+            credit.old_logprobs.to(device),
+            None if reference is None else padded(reference).to(device),
+            credit.advantages.to(device),
+            credit.mask.to(device),
+            kl_coef=self.config.kl_coef,
+        )
+
+    def _references(self, credits: Sequence[Credit]) -> dict[int, list[Tensor]]:
+        """Return the reference's log-probs by a group's place in the step; empty where there is no reference."""
+        if self.session.reference is None:
+            return {}
+        references: dict[int, list[Tensor]] = {}
+        with self.session.reference.active() as policy:
+            items = [self._item(credit) for credit in credits]
+            for places in packing.micro_batches(items, self.config.micro_batch_tokens):
+                batch = [credits[place] for place in places]
+                for credit, rows in zip(batch, self._logprobs(policy, batch), strict=True):
+                    references[credit.rollout.pick.place] = rows
+        return references
+
+    def _logprobs(self, policy: Policy, credits: Sequence[Credit]) -> list[list[Tensor]]:
+        items = [self._item(credit) for credit in credits]
+        keys = [credit.rollout.key for credit in credits]
+        # A reference has a tower of its own where the policy's learns.
+        own = self.config.train_tower and policy is not self.session.policy
+        features = policy.features([item.prompt for item in items]) if own else self.inputs.features(keys)
+        batch = [replace(item, features=found) for item, found in zip(items, features, strict=True)]
+        with self.session.autocast():
+            return packing.group_logprobs(policy, batch, temperature=self.config.temperature)
+
+    def _item(self, credit: Credit) -> PackItem:
+        group = credit.rollout.group
+        completions = [torch.from_numpy(member.final.ids) for member in group.trajectories]
+        return PackItem(self._prompt(self.inputs, group.sample), None, completions)
+
+    def _prompt(self, inputs: Inputs, sample: Sample) -> Any:
+        return inputs.prompt(sample.id, lambda: with_instruction(sample.messages, self.run.variant))
+
+    def _inputs_of(self, data: Data) -> Inputs:
+        config = self.config
+        return Inputs(
+            self.session.policy,
+            data.media,
+            max_tokens=config.max_prompt_tokens,
+            keep=config.feature_cache_prompts,
+            frozen_tower=not config.train_tower,
+        )
+
+
+def _local(policy: Policy) -> Sampler:
+    from reelgym.rollout.local import LocalSampler
+
+    return LocalSampler(policy)
