@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from reelgym.data.files import replacing
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation.statistics import Interval, clustered_mean
 
@@ -181,9 +180,11 @@ def write(folder: str | Path, evaluations: dict[str, Evaluation]) -> Path:
     try:
         place.mkdir(parents=True, exist_ok=True)
         for name, evaluation in evaluations.items():
-            _replace(place / f"replies-{name}.parquet", _table_bytes(evaluation.rows))
+            with replacing(place / f"replies-{name}.parquet") as temporary:
+                pq.write_table(_table(evaluation.rows), temporary, compression="zstd")
         text = json.dumps(results, indent=2, allow_nan=False, ensure_ascii=False)
-        _replace(place / "results.json", (text + "\n").encode())
+        with replacing(place / "results.json") as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise WorkError(f"{place}: could not write the evaluation: {error.strerror or error}") from error
     return place
@@ -229,31 +230,16 @@ _SCHEMA = pa.schema(
 )
 
 
-def _table_bytes(rows: Sequence[Row]) -> bytes:
+def _table(rows: Sequence[Row]) -> pa.Table:
     records = [
         {name: json.dumps(getattr(row, name)) if name in _JSON else getattr(row, name) for name in _SCHEMA.names}
         for row in rows
     ]
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(records, schema=_SCHEMA), sink)
-    return bytes(sink.getvalue())
+    return pa.Table.from_pylist(records, schema=_SCHEMA)
 
 
 def _row(record: dict[str, Any]) -> Row:
     return Row(**{name: json.loads(value) if name in _JSON else value for name, value in record.items()})
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write so that a reader sees the old file or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def by_id(rows: Iterable[Row]) -> dict[str, Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from reelgym import tasks
 from reelgym.data import templates
@@ -13,27 +13,20 @@ from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
 from reelgym.evaluation import probes
 from reelgym.evaluation.results import Evaluation, Row
+from reelgym.rollout.base import SamplingParams
+from reelgym.tasks.base import MediaReader
 
 if TYPE_CHECKING:
-    from reelgym.data.trajectory import Turn
-    from reelgym.models.policy import Policy
+    from reelgym.models.base import Policy
+    from reelgym.rollout.base import Sampler
 
-Media = Callable[[Any], Any]
 Progress = Callable[[int, int], None]
-
-
-class Sampler(Protocol):
-    """What turns prompts into replies: `rollout.local.LocalSampler`, or anything with the same `sample`."""
-
-    def sample(self, prompts: Sequence[Any], *, n: int, params: Any, streams: Any) -> list[list[Turn]]:
-        """Return for every prompt its n completions."""
-        ...
 
 
 def evaluate(
     policy: Policy,
     samples: Sequence[Sample],
-    media: Media,
+    media: MediaReader,
     *,
     variant: str,
     probe: str | None = None,
@@ -64,13 +57,11 @@ def evaluate(
     Raises:
         RequestError: No samples, an id twice, an unknown probe or variant.
     """
-    from reelgym.rollout.local import LocalSampler, SamplingParams
-
     start = time.monotonic()
     if len({sample.id for sample in samples}) != len(samples) or not samples:
         raise RequestError(f"{len(samples)} samples: an evaluation takes at least one, and each id once")
     change = probes.get(probe) if probe is not None else None
-    speaker: Any = sampler if sampler is not None else LocalSampler(policy)
+    speaker = sampler if sampler is not None else _local(policy)
     params = SamplingParams(max_tokens=max_tokens, temperature=0.0)
     rows: list[Row] = []
     for chunk in _chunks(samples, batch):
@@ -99,8 +90,8 @@ def grade(sample: Sample, reply: str, *, stop: str = "eos", tokens: int = 0) -> 
     means run over all rows.
     """
     task = tasks.get(sample.task)
-    score, chance = task.score(reply, sample), dict(task.chance(sample))
-    raw = {name: float(part) for name, part in score.parts.items() if not name.endswith("_corrected")}
+    score, chance = task.score(reply, sample), _raw(task.chance(sample))
+    raw = {name: float(part) for name, part in _raw(score.parts).items()}
     if not score.valid:
         raw = dict.fromkeys([*(name for name in chance if name != "value"), *raw], 0.0)
     return Row(
@@ -118,7 +109,7 @@ def grade(sample: Sample, reply: str, *, stop: str = "eos", tokens: int = 0) -> 
     )
 
 
-def floors(samples: Sequence[Sample], media: Media, *, progress: Progress | None = None) -> dict[str, Evaluation]:
+def floors(samples: Sequence[Sample], media: MediaReader, *, progress: Progress | None = None) -> dict[str, Evaluation]:
     """Return the evaluation of every baseline the samples' tasks know, by name: replies that need no model."""
     rows: dict[str, list[Row]] = {}
     for done, sample in enumerate(samples, 1):
@@ -134,9 +125,20 @@ def floors(samples: Sequence[Sample], media: Media, *, progress: Progress | None
     }
 
 
+def _local(policy: Policy) -> Sampler:
+    # Here and not above: floors and scoring run where torch is not installed.
+    from reelgym.rollout.local import LocalSampler
+
+    return LocalSampler(policy)
+
+
 def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
     for start in range(0, len(samples), size):
         yield samples[start : start + size]
+
+
+def _raw(parts: Mapping[str, float]) -> dict[str, float]:
+    return {name: part for name, part in parts.items() if not name.endswith("_corrected")}
 
 
 def _plain(parsed: Any) -> Any:

@@ -10,7 +10,7 @@ from reelgym.evaluation.compare import compare
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.statistics import Interval
 from reelgym.reports.payload import Bar, Bars, Curves, Measure, Number, Role, Series, Table
-from reelgym.reports.svg import percent, spoken
+from reelgym.reports.svg import percent, signed, spoken
 
 PARTS = {
     "value": ("Score", "the reward's accuracy part"),
@@ -84,8 +84,8 @@ def measures_caption(evaluation: Evaluation) -> str:
     return (
         f"{len(evaluation)} held-out puzzles from {len(set(evaluation.clusters))} videos, greedy decoding. Below each "
         "number its 95% interval, from 10,000 bootstrap draws of whole videos; differences are paired by puzzle, "
-        "in percentage points. Chance is enumerated, not sampled; corrected is (score - chance) / (1 - chance). Blind shows the "
-        "trained model grey frames."
+        "in percentage points. Chance is enumerated, not sampled; corrected is (score - chance) / (1 - chance). "
+        "Blind shows the trained model grey frames."
     )
 
 
@@ -128,7 +128,7 @@ def seeds(results: Sequence[Mapping[str, Any]]) -> Table:
                 f"seed {result.get('seed', len(rows))}",
                 percent(result["before"]),
                 percent(result["after"]),
-                f"{spoken(Number(value=result['difference'], low=low, high=high))}",
+                f"{signed(result['difference'])} ({signed(low)} to {signed(high)})",
                 percent(result["blind_after"]),
             )
         )

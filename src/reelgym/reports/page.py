@@ -6,14 +6,13 @@ import base64
 import hashlib
 import json
 import math
-import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from reelgym.data.files import replacing
 from reelgym.errors import WorkError
 from reelgym.reports import svg
 from reelgym.reports.payload import Measure, Payload, data_uri, to_json
@@ -31,7 +30,7 @@ def render(payload: Payload) -> str:
     environment.filters.update(
         percent=svg.percent, number=number, verdict=verdict, image=data_uri, bars=svg.bars, curves=svg.curves
     )
-    environment.globals.update(percent=svg.percent, signed=signed)
+    environment.globals.update(percent=svg.percent, signed=svg.signed)
     script = _asset("page.js")
     # The policy lets nothing be fetched and no script run but the one whose digest it names.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -59,8 +58,10 @@ def write_page(path: str | Path, payload: Payload, *, store: bool = False) -> Pa
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         if store:
-            replace(place.parent / "payload.json", json.dumps(to_json(payload)).encode())
-        replace(place, render(payload).encode())
+            with replacing(place.parent / "payload.json") as temporary:
+                temporary.write_text(json.dumps(to_json(payload)), encoding="utf-8")
+        with replacing(place) as temporary:
+            temporary.write_text(render(payload), encoding="utf-8")
     except OSError as error:
         raise WorkError(f"{place}: could not write the page: {error.strerror or error}") from error
     return place
@@ -76,15 +77,6 @@ def verdict(measure: Measure) -> str:
     return "better" if (found.low > 0.0) == (measure.good == "up") else "worse"
 
 
-def signed(value: float) -> str:
-    """Return a share in percentage points with its sign.
-
-    >>> signed(0.125)
-    '+12.5'
-    """
-    return f"{value * 100:+.1f}".replace("-", "\N{MINUS SIGN}")
-
-
 def number(value: float | None, digits: int = 2) -> str:
     """Return a plain number, a true minus sign before it where negative; a dash where there is none.
 
@@ -94,19 +86,6 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None or math.isnan(value):
         return "\N{EN DASH}"
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write so that a reader sees the old file or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _asset(name: str) -> str:

@@ -25,6 +25,15 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{value * 100:.{digits}f}%".replace("-", "\N{MINUS SIGN}")
 
 
+def signed(value: float) -> str:
+    """Return a share in percentage points with its sign.
+
+    >>> signed(0.125)
+    '+12.5'
+    """
+    return f"{value * 100:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
 def ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Return round numbers that cover [low, high] with about `count` steps of 1, 2 or 5 times a power of ten.
 
