@@ -199,19 +199,22 @@ def test_a_file_may_name_a_recipe_and_settings(recipe_file: Path, tmp_path: Path
 def rl_recipe(tmp_path: Path) -> str:
     path = tmp_path / "rl.py"
     text = """
-        from functools import cache
         import numpy as np
         from reelgym.data.messages import Message, Text
         from reelgym.data.sample import Sample
         from reelgym.training.config import Data, RLConfig, RLRun
-        @cache
-        def data() -> Data:
+        from reelgym.recipes.inputs import Later
+        loaded = []
+        def build(split: str) -> Data:
+            loaded.append(split)
             question = (Message("user", (Text("?"),)),)
             sample = Sample(id="1", task="mvp", messages=question, answer=[1], split="train")
             return Data([sample], lambda part: np.zeros((1, 2, 2, 3), np.uint8))
         def rl(policy: str = "tiny", group_size: int = 4, lr: float | None = None) -> RLRun:
             config = RLConfig(group_size=group_size, lr=lr or 1e-4 * group_size, prompts_per_step=8)
-            return RLRun(policy=policy, data=data(), config=config)
+            return RLRun(policy=policy, data=Later(build, "train"), config=config)
+        def eager(group_size: int = 4, lr: float = 1e-4) -> RLRun:
+            return RLRun(policy="tiny", data=build("train"), config=RLConfig(group_size=group_size))
         """
     path.write_text(textwrap.dedent(text))
     return f"{path}:rl"
@@ -257,10 +260,21 @@ def test_a_replay_on_other_data_or_with_another_method_is_refused(rl_recipe: str
         replay({"origin": {}})
 
 
-def test_loaded_data_is_one_value_and_the_origin_is_no_setting(rl_recipe: str) -> None:
-    keys = [row[0] for row in resolve(rl_recipe).table()]
-    assert "data" in keys
-    assert not [key for key in keys if key.startswith(("data.", "origin"))]
+def test_describing_a_run_loads_no_data(rl_recipe: str) -> None:
+    found = resolve(rl_recipe, ["group_size=8"])
+    rows = {row[0]: row[1:] for row in found.table()}
+    assert not [key for key in rows if key.startswith(("data.", "origin"))]
+    assert rows["data"] == ("build(train)", "recipe")
+    assert rows["config.lr"] == ("0.0008", "derived from group_size")
+    loaded = vars(found.run.data)["key"][0].__globals__["loaded"]
+    assert loaded == []
+    assert (len(found.run.data.items), len(found.run.data.digest), loaded) == (1, 64, ["train"])
+
+
+def test_a_recipe_that_loads_at_once_is_called_only_once(rl_recipe: str) -> None:
+    found = resolve(rl_recipe.replace(":rl", ":eager"), ["lr=1", "group_size=8"])
+    assert found.run.data.media.__globals__["loaded"] == ["train"]
+    assert dict((row[0], row[1]) for row in found.table())["data"].startswith("1 items, digest ")
 
 
 def test_a_setting_under_two_of_its_names_is_given_twice() -> None:

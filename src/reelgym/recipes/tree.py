@@ -55,6 +55,11 @@ def is_group(value: Any) -> bool:
     return is_dataclass(value) and bool(parameters and parameters.eq)
 
 
+def is_loaded(value: Any) -> bool:
+    """Say whether a value is loaded data: a dataclass that is no group and is not made later (`inputs.Later`)."""
+    return is_dataclass(value) and not is_group(value) and not getattr(type(value), "later", False)
+
+
 def change(node: Any, changes: Mapping[str, Any]) -> Any:
     """Return the tree with the values at some dotted keys replaced; whole groups first, then what is inside them.
 

@@ -1,0 +1,82 @@
+"""Data named by a recipe and loaded by the loop: a recipe describes a run, and describing must stay cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from reelgym.errors import RequestError
+from reelgym.training.config import Data, Media
+
+
+class Later(Data):
+    """Data that is made when it is first looked at, and equal to any other that would be made in the same way."""
+
+    later = True
+
+    def __init__(self, build: Callable[..., Data], *arguments: Hashable) -> None:
+        """Name the function that makes the data and its arguments; nothing is called yet."""
+        vars(self)["key"] = (build, arguments)
+
+    @cached_property
+    def _made(self) -> Data:
+        build, arguments = vars(self)["key"]
+        made: Data = build(*arguments)
+        return made
+
+    @property
+    def items(self) -> Sequence[Any]:
+        """Samples or examples."""
+        return self._made.items
+
+    @property
+    def media(self) -> Media:
+        """What turns a named image or clip into pixels."""
+        return self._made.media
+
+    @property
+    def digest(self) -> str:
+        """The name of the content."""
+        return self._made.digest
+
+    def __eq__(self, other: object) -> bool:
+        """Compare how the data would be made."""
+        return isinstance(other, Later) and vars(self)["key"] == vars(other)["key"]
+
+    def __hash__(self) -> int:
+        """Return the hash of how the data would be made."""
+        return hash(vars(self)["key"])
+
+    def __repr__(self) -> str:
+        """Return the call that would make the data."""
+        build, arguments = vars(self)["key"]
+        return f"{build.__name__}({', '.join(map(str, arguments))})"
+
+
+def dataset(path: str, split: str = "train", limit: int = 0, seed: int = 0) -> Data:
+    """Return samples of a dataset folder, read when they are needed.
+
+    Args:
+        path: The folder that `reelgym synth` made.
+        split: `train`, `test` or `all`.
+        limit: At most so many samples, a seeded subset; 0 for all.
+        seed: Of the subset.
+    """
+    return Later(_dataset, path, split, limit, seed)
+
+
+def _dataset(path: str, split: str, limit: int, seed: int) -> Data:
+    from reelgym.data.dataset import read_dataset
+    from reelgym.recipes import proving
+
+    found = read_dataset(path)
+    samples = list(found.samples if split == "all" else found.split(split))
+    if not samples:
+        raise RequestError(f"{path} holds no samples of split {split!r}: it has {found.manifest['counts']}")
+    if 0 < limit < len(samples):
+        places = np.random.default_rng(seed).choice(len(samples), limit, replace=False)
+        samples = [samples[place] for place in sorted(places)]
+    return Data(samples, found.media(proving.store()))
