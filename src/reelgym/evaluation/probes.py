@@ -20,7 +20,7 @@ import numpy as np
 
 from reelgym.data.messages import GREY, Clip, Message, Part, Text
 from reelgym.data.sample import Sample
-from reelgym.errors import unknown
+from reelgym.errors import RequestError, unknown
 from reelgym.video.types import FrameSpec
 
 Probe = Callable[[Sample, int], Sample]
@@ -50,8 +50,17 @@ def blind(sample: Sample, seed: int = 0) -> Sample:
     Args:
         sample: The sample to blind; its media specs name their size.
         seed: Not used; every probe takes one.
+
+    Raises:
+        RequestError: A part whose spec has no exact size: nobody could say how large its grey is.
     """
     del seed
+    for message in sample.messages:
+        for part in message.parts:
+            if not isinstance(part, Text) and part.spec.size is None:
+                raise RequestError(
+                    f"sample {sample.id} shows media without a size: cut it with an exact size to blind it"
+                )
     return replace(sample, messages=_mapped(sample.messages, _greyed))
 
 
