@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-SPECIAL = (
-    "<|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> <|box_start|> <|box_end|> "
-    "<|quad_start|> <|quad_end|> <|vision_start|> <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|>"
-).split()
+SPECIAL = [
+    f"<|{name}|>"
+    for name in (
+        *("endoftext", "im_start", "im_end", "object_ref_start", "object_ref_end", "box_start", "box_end"),
+        *("quad_start", "quad_end", "vision_start", "vision_end", "vision_pad", "image_pad", "video_pad"),
+    )
+]
 TAGS = [f"<{slash}{name}>" for name in ("observation", "think", "answer") for slash in ("", "/")]
 SQUARES = [f"{column}{row}" for column in "abcdefgh" for row in "12345678"]
 PATTERN = (
@@ -31,10 +35,13 @@ SPACE = "\u0120"
 
 CORPUS = """
 You are a helpful assistant.
+Before the gap, 1.0 to 7.0 s: Before the gap, 0.0 to 3.5 s: After the gap, 12.0 to 18.0 s: After the gap, 9.5 to 11.0 s:
+Which 3 of these 5 candidates fill the gap, in time order? Which 2 of these 4 candidates fill the gap, in time order?
+Candidate 1: Candidate 2: Candidate 3: Candidate 4: Candidate 5: Candidate 6:
+Answer with 3 candidate numbers. Answer with 2 candidate numbers. Reply with the answer only.
+Reply in this form: <observation>what you see</observation><think>your reasoning</think><answer>the answer only</answer>
+Reply in this form: <observation>what you see</observation><think>your reasoning</think><answer>the answer only</answer>
 The video before the gap: The video after the gap: Frames are missing between the two clips.
-Some frames of this video are hidden. Before the gap: After the gap: Candidates:
-Candidate 1: Candidate 2: Candidate 3: Candidate 4: Candidate 5: Candidate 6: candidate candidates
-Which 3 candidates fill the gap, and in what order? The others do not belong there.
 Choose the 2 images that show the missing moments and put them in the order of time, earliest first.
 The first part of a video: The last part of the video: The images, in no order:
 Answer with the numbers of the candidates in time order, separated by commas. Answer with the letter only.
@@ -64,7 +71,7 @@ Look at the frames carefully. The object is at c4 and moves to d5. The gap is be
 
 
 def train(corpus: str, num_merges: int) -> list[tuple[str, str]]:
-    """Return the merges of the corpus in rank order: squares and spaced digits first, then what is learned, then tags."""
+    """Return the merges in rank order: squares and spaced digits first, then what the corpus teaches, then tags."""
     splitter = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(PATTERN), "isolated"), _byte_level()])
     words = Counter(piece for line in corpus.split("\n") for piece, _ in splitter.pre_tokenize_str(line))
     merges = [(square[0], square[1]) for square in SQUARES]
@@ -73,7 +80,7 @@ def train(corpus: str, num_merges: int) -> list[tuple[str, str]]:
     for _ in range(num_merges):
         pairs: Counter[tuple[str, str]] = Counter()
         for word, symbols in pieces.items():
-            for pair in zip(symbols, symbols[1:], strict=False):
+            for pair in pairwise(symbols):
                 pairs[pair] += words[word]
         if not pairs:
             break

@@ -1,124 +1,26 @@
-"""The nouns of this room: what goes into a model (`Prompt`, `Features`), a model family, and the policy itself.
+"""The policy: a model with its tokenizer and family; prompts and features go in, logits and text come out.
 
-Shapes: B rows, T tokens of a row, P tokens of a prompt, n patches, m images or clips, D model width, V vocabulary.
+Shapes: B rows, T tokens of a row, P tokens of a prompt, D model width, V vocabulary.
 """
 
 from __future__ import annotations
 
 import codecs
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
-from reelgym.data.messages import Clip, Image, Message
-from reelgym.errors import RequestError
-from reelgym.models.patches import PixelFormat, Sizing
-from reelgym.models.positions import Block, Clock
+from reelgym.data.messages import Message
+from reelgym.models import prompts, saving, vision
+from reelgym.models.family import VISION_TOKENS, Family, Features, Media, Prompt
+from reelgym.models.patches import Sizing
 
-Kind = Literal["image", "video"]
-KINDS: tuple[Kind, ...] = ("image", "video")
-Media = Callable[[Image | Clip], NDArray[np.uint8]]
-"""Gives the pixels (F, H, W, 3) uint8 of an image (F = 1) or clip."""
-
-TOWER_PATCHES = 32_768
-"""Patches per call of the vision tower: bounds its memory; a prompt is never divided."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Prompt:
-    """A prompt as a model reads it.
-
-    Attributes:
-        ids: (P,) int64; every image and clip stands as as many placeholder ids as it has features.
-        positions: (3, P) int64: time, row, column.
-        patches: {"image" | "video": (n, values) float32}, in the order of the placeholders; only kinds present.
-        grids: {"image" | "video": (m, 3) int64}: (t, h, w) in patches.
-        next_position: Position of the first token after the prompt, on all three axes.
-        time_error_seconds: How far, at most, the time a clip is told with is from the true one (Qwen2.5-VL).
-        repeated_frames: Frames repeated because a clip's count did not fill its last temporal patch.
-    """
-
-    ids: torch.Tensor
-    positions: torch.Tensor
-    patches: dict[str, torch.Tensor]
-    grids: dict[str, torch.Tensor]
-    next_position: int
-    time_error_seconds: float = 0.0
-    repeated_frames: int = 0
-
-    def __len__(self) -> int:
-        """Return the number of tokens P."""
-        return len(self.ids)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Features:
-    """What the vision tower says of one prompt.
-
-    Attributes:
-        pooled: {"image" | "video": (tokens, D)}, in the order of the placeholders; only kinds present.
-        deepstack: The same for each level added to the first decoder layers (Qwen3-VL); empty elsewhere.
-    """
-
-    pooled: dict[str, torch.Tensor]
-    deepstack: dict[str, list[torch.Tensor]] = field(default_factory=dict)
-
-    def count(self, kind: str) -> int:
-        """Return how many placeholders of a kind these features fill."""
-        return len(self.pooled[kind]) if kind in self.pooled else 0
-
-    def detach(self) -> Features:
-        """Return the same features without their graph."""
-        deepstack = {kind: [level.detach() for level in levels] for kind, levels in self.deepstack.items()}
-        return Features(pooled={kind: value.detach() for kind, value in self.pooled.items()}, deepstack=deepstack)
-
-
-class Family(ABC):
-    """What sets a model family apart: its classes, special ids, pixels, template, time, and feature placement."""
-
-    name: ClassVar[str]
-    """The `model_type` of its config."""
-    position_rule: ClassVar[str]
-    """Name of the rule of its positions; stored with checkpoints and results."""
-    times_are_spaced: ClassVar[bool]
-    """Whether it is told a clip's mean spacing instead of its times."""
-    pixels: ClassVar[PixelFormat]
-    sizing: ClassVar[Sizing]
-    template: ClassVar[str]
-    """File of its chat template in `assets/`."""
-    preprocessors: ClassVar[Mapping[str, str]]
-    """Class names for `preprocessor_config.json`: `image`, `video`, `processor`."""
-
-    @abstractmethod
-    def model_class(self) -> type[Any]:
-        """Return the stock transformers class."""
-
-    @abstractmethod
-    def clip_size(self, frames: int, height: int, width: int, sizing: Sizing) -> tuple[int, int]:
-        """Return the (height, width) a clip of so many frames is resized to."""
-
-    @abstractmethod
-    def clip_text(self, clock: Clock | None, steps: int) -> str:
-        """Return what stands in the prompt for a clip of `steps` temporal patches: each placeholder run as one token.
-
-        `clock` is None where times are not shown.
-        """
-
-    @abstractmethod
-    def clip_blocks(self, clock: Clock | None, grid: tuple[int, int, int], tokens_per_second: float) -> list[Block]:
-        """Return one block per placeholder in `clip_text`, for a grid (t, h, w) counted in tokens."""
-
-    @abstractmethod
-    def encoder_outputs(self, features: Features) -> dict[str, Any]:
-        """Return the features in the form of transformers' `mm_encoder_outputs`."""
+__all__ = ["Family", "Features", "Media", "Policy", "Prompt"]
 
 
 @dataclass(eq=False)
@@ -189,18 +91,14 @@ class Policy:
             media: Gives the pixels of each image and clip.
             generate: Whether the prompt ends where the assistant starts to write.
         """
-        from reelgym.models.prompts import encode
+        return prompts.encode(self, messages, media, generate=generate)
 
-        return encode(self, messages, media, generate=generate)
-
-    def features(self, prompts: Sequence[Prompt]) -> list[Features]:
+    def features(self, given: Sequence[Prompt]) -> list[Features]:
         """Return each prompt's vision features; the tower runs once per prompt, many prompts in one call.
 
         They carry gradients where the tower's parameters do.
         """
-        from reelgym.models.vision import features
-
-        return features(self, prompts)
+        return vision.features(self, given)
 
     def hidden(
         self,
@@ -228,10 +126,8 @@ class Policy:
         Raises:
             RequestError: Placeholders and features differ in number.
         """
-        from reelgym.models.vision import hidden
-
         cache = {"past_key_values": past_key_values, "use_cache": use_cache}
-        return hidden(self, ids, positions, list(features or ()), {**cache, **attention_kwargs})
+        return vision.hidden(self, ids, positions, list(features or ()), {**cache, **attention_kwargs})
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return (..., V) float32: the head's logits of hidden states (..., D)."""
@@ -243,9 +139,7 @@ class Policy:
 
     def tokenize(self, text: str) -> list[int]:
         """Return the ids of plain text; text that names a special token is refused."""
-        from reelgym.models.prompts import refuse_special
-
-        refuse_special(text, self.tokenizer)
+        prompts.refuse_special(text, self.tokenizer)
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def pieces(self, ids: Sequence[int] | torch.Tensor) -> list[str]:
@@ -266,9 +160,7 @@ class Policy:
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that stock transformers, vLLM and `models.load` serve; an adapter alone under LoRA."""
-        from reelgym.models.load import save
-
-        save(self, Path(folder))
+        saving.save(self, Path(folder))
 
     @cached_property
     def _bytes_of(self) -> dict[int, bytes]:
@@ -285,9 +177,6 @@ class Policy:
         return self._bytes_of[token]
 
 
-VISION_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
-
-
 def _byte_alphabet() -> dict[str, int]:
     """Return the byte that each character of a byte-level BPE token stands for (GPT-2's table)."""
     plain = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -296,8 +185,3 @@ def _byte_alphabet() -> dict[str, int]:
 
 
 _BYTE_OF = _byte_alphabet()
-
-
-def unsupported(model_type: str, known: Sequence[str]) -> RequestError:
-    """Return the error for a model of a family that has no adapter."""
-    return RequestError(f"no adapter for models of type {model_type!r}. Known: {', '.join(sorted(known))}")

@@ -1,4 +1,4 @@
-"""Policies from names and folders, and back to folders: safetensors only, no remote code, the network only for hub names."""
+"""Policies from names: safetensors only, no code from folders, the network only for hub names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from reelgym.errors import RequestError
-from reelgym.models.base import VISION_TOKENS, Family, Policy, unsupported
+from reelgym.models import tower
+from reelgym.models.base import Policy
+from reelgym.models.family import VISION_TOKENS, Family
 from reelgym.models.patches import Sizing
+from reelgym.models.saving import FACTS, quiet
 from reelgym.models.tiny import ASSETS, FAMILIES, NAMES, build
-
-FACTS = "reelgym.json"
-"""What a saved folder adds to the files of transformers: the position rule and the pixel budgets."""
 
 
 def load(
@@ -49,7 +49,7 @@ def load(
 def resolve(name: str) -> str:
     """Return the folder a name stands for, or the name itself where it is a hub's.
 
-    A run stands for its best checkpoint: the one named in `checkpoints/best.json` ({"step": N}), else the last.
+    A run stands for its best checkpoint: the `checkpoint` named in its `checkpoints/best.json`, else the last.
     """
     run, _, step = name.partition("@")
     checkpoints = Path(run) / "checkpoints"
@@ -62,7 +62,7 @@ def resolve(name: str) -> str:
         if not steps:
             raise RequestError(f"the run {run} has no checkpoint yet: train it first")
         best = checkpoints / "best.json"
-        chosen = f"step-{json.loads(best.read_text())['step']}" if best.is_file() else steps[-1]
+        chosen = str(json.loads(best.read_text())["checkpoint"]) if best.is_file() else steps[-1]
         return str(checkpoints / (chosen if chosen in steps else steps[-1]))
     if Path(name).is_dir() or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return name
@@ -70,17 +70,6 @@ def resolve(name: str) -> str:
         f"no model {name!r}: give {', '.join(NAMES)}, a folder with config.json, a run, or a hub name such as "
         "Qwen/Qwen2.5-VL-3B-Instruct"
     )
-
-
-def save(policy: Policy, folder: Path) -> None:
-    """Write a policy to a folder; see `Policy.save`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    policy.model.save_pretrained(folder)
-    policy.model.generation_config.save_pretrained(folder)
-    policy.tokenizer.save_pretrained(folder)
-    for file, content in _preprocessors(policy.family, policy.sizing).items():
-        _write(folder / file, content)
-    _write(folder / FACTS, {"position_rule": policy.family.position_rule, "cold_started": policy.cold_started})
 
 
 def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
@@ -92,7 +81,9 @@ def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
         return replace(policy, source=source)
     config, tokenizer = _parts(folder, source)
     if config.model_type not in FAMILIES:
-        raise unsupported(config.model_type, list(FAMILIES))
+        raise RequestError(
+            f"{source} is of type {config.model_type!r}, which has no adapter. Known: {', '.join(FAMILIES)}"
+        )
     family = FAMILIES[config.model_type]()
     _check_pixels(family, config, source)
     _check_ids(config, tokenizer, source)
@@ -104,7 +95,9 @@ def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
         )
     if tokenizer.chat_template is None:
         tokenizer.chat_template = (ASSETS / family.template).read_text(encoding="utf-8")
-    model = family.model_class().from_pretrained(folder, dtype=dtype, use_safetensors=True)
+    with quiet():
+        model = family.model_class().from_pretrained(folder, dtype=dtype, use_safetensors=True)
+    tower.install(model)
     return Policy(
         model=model.eval(),
         tokenizer=tokenizer,
@@ -165,31 +158,8 @@ def _sizing(family: Family, folder: str) -> Sizing:
     return sizing
 
 
-def _preprocessors(family: Family, sizing: Sizing) -> dict[str, dict[str, Any]]:
-    """Return the two files from which transformers and vLLM build the family's processor."""
-    form = family.pixels
-    shared = {
-        "patch_size": form.patch,
-        "merge_size": form.merge,
-        "temporal_patch_size": form.temporal,
-        "image_mean": list(form.mean),
-        "image_std": list(form.std),
-        "processor_class": family.preprocessors["processor"],
-    }
-    image = {"shortest_edge": sizing.image_min_pixels, "longest_edge": sizing.image_max_pixels}
-    video = {"shortest_edge": sizing.video_min_pixels, "longest_edge": sizing.video_max_pixels}
-    cap: dict[str, Any] = {"cap_pixels_per_frame": True}
-    if family.name == "qwen3_vl":
-        cap["max_video_tokens"] = sizing.frame_max_tokens
-    names = family.preprocessors
-    return {
-        "preprocessor_config.json": {**shared, "image_processor_type": names["image"], "size": image},
-        "video_preprocessor_config.json": {**shared, "video_processor_type": names["video"], "size": video, **cap},
-    }
-
-
 def _read_hub(name: str, file: str) -> dict[str, Any]:
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     found = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
     return _read(Path(found)) if found else {}
@@ -197,10 +167,6 @@ def _read_hub(name: str, file: str) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _steps(checkpoints: Path) -> list[str]:

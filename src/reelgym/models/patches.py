@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +129,7 @@ def patchify(
     return patches, (steps, rows, columns), repeated
 
 
+@lru_cache
 def _levels(form: PixelFormat) -> NDArray[np.float32]:
     """Return (3, 256): the normalised value of every level, computed in the official order of roundings."""
     rescaled = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ def clock(times: Sequence[float], temporal: int) -> Clock:
     Raises:
         RequestError: Times that decrease, or none.
     """
-    if not times or any(after < before for before, after in zip(times, times[1:], strict=False)):
+    if not times or any(after < before for before, after in pairwise(times)):
         raise RequestError(f"a clip's shown times must not decrease: {[round(t, 3) for t in times[:8]]}")
     padded = list(times) + [times[-1]] * (-len(times) % temporal)
     groups = [padded[i : i + temporal] for i in range(0, len(padded), temporal)]

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.errors import RequestError
+from reelgym.models.family import Media, Prompt
 from reelgym.models.patches import fit_image, patchify
 from reelgym.models.positions import Block, clock, place
 
 if TYPE_CHECKING:
-    from reelgym.models.base import Media, Policy, Prompt
+    from reelgym.models.base import Policy
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,6 @@ class _Seen:
 
 def encode(policy: Policy, messages: Sequence[Message], media: Media, *, generate: bool) -> Prompt:
     """Return the prompt of messages; see `Policy.encode`."""
-    from reelgym.models.base import Prompt
-
     seen = [_see(policy, part, media(part)) for m in messages for part in m.parts if not isinstance(part, Text)]
     text = _fill(policy, render(policy.tokenizer, messages, generate=generate), seen)
     ids, blocks = _count_out(policy, policy.tokenizer(text, add_special_tokens=False)["input_ids"], seen)

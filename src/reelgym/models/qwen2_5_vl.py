@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from reelgym.models.base import Family, Features
+from reelgym.models.family import Family, Features
 from reelgym.models.patches import PixelFormat, Sizing, fit_image
 from reelgym.models.positions import Block, Clock
 
@@ -14,7 +15,7 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-class Qwen2_5VL(Family):  # noqa: N801
+class Qwen2_5VL(Family):
     """A clip is one grid; its temporal steps are `tokens_per_second` positions per second apart, rounded down.
 
     Where times are not shown, each step is one position after the last: the order is told, the speed is not.
@@ -31,7 +32,7 @@ class Qwen2_5VL(Family):  # noqa: N801
         video_max_pixels=768 * 28 * 28,
     )
     template = "qwen2_5_vl.jinja"
-    preprocessors = {
+    preprocessors: ClassVar[Mapping[str, str]] = {
         "image": "Qwen2VLImageProcessor",
         "video": "Qwen2VLVideoProcessor",
         "processor": "Qwen2_5_VLProcessor",
@@ -41,7 +42,7 @@ class Qwen2_5VL(Family):  # noqa: N801
         """Return the stock class."""
         from transformers import Qwen2_5_VLForConditionalGeneration
 
-        return Qwen2_5_VLForConditionalGeneration  # type: ignore[no-any-return]
+        return Qwen2_5_VLForConditionalGeneration
 
     def clip_size(self, frames: int, height: int, width: int, sizing: Sizing) -> tuple[int, int]:
         """Return the size of a frame: its own budget, and its even share of the whole clip's (as qwen-vl-utils)."""
@@ -61,4 +62,7 @@ class Qwen2_5VL(Family):  # noqa: N801
 
     def encoder_outputs(self, features: Features) -> dict[str, Any]:
         """Return the pooled features, per kind."""
-        return {kind: BaseModelOutputWithPooling(pooler_output=(value,)) for kind, value in features.pooled.items()}
+        outputs = {}
+        for kind, value in features.pooled.items():
+            outputs[kind] = BaseModelOutputWithPooling(pooler_output=(value,))  # type: ignore[arg-type]
+        return outputs

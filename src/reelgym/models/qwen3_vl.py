@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from reelgym.models.base import Family, Features
+from reelgym.models.family import Family, Features
 from reelgym.models.patches import PixelFormat, Sizing, fit_volume
 from reelgym.models.positions import Block, Clock
 
@@ -27,7 +28,7 @@ class Qwen3VL(Family):
         video_max_pixels=24576 * 32 * 32,
     )
     template = "qwen3_vl.jinja"
-    preprocessors = {
+    preprocessors: ClassVar[Mapping[str, str]] = {
         "image": "Qwen2VLImageProcessor",
         "video": "Qwen3VLVideoProcessor",
         "processor": "Qwen3VLProcessor",
@@ -37,7 +38,7 @@ class Qwen3VL(Family):
         """Return the stock class."""
         from transformers import Qwen3VLForConditionalGeneration
 
-        return Qwen3VLForConditionalGeneration  # type: ignore[no-any-return]
+        return Qwen3VLForConditionalGeneration
 
     def clip_size(self, frames: int, height: int, width: int, sizing: Sizing) -> tuple[int, int]:
         """Return the size of a frame: the clip's budget over all frames, and a cap for each (as qwen-vl-utils)."""
@@ -65,9 +66,8 @@ class Qwen3VL(Family):
         """Return the pooled features and their DeepStack levels, per kind."""
         from transformers.models.qwen3_vl.modeling_qwen3_vl import BaseModelOutputWithDeepstackFeatures
 
-        return {
-            kind: BaseModelOutputWithDeepstackFeatures(
-                pooler_output=(value,), deepstack_features=[(level,) for level in features.deepstack[kind]]
-            )
-            for kind, value in features.pooled.items()
-        }
+        outputs = {}
+        for kind, value in features.pooled.items():
+            levels = [(level,) for level in features.deepstack[kind]]
+            outputs[kind] = BaseModelOutputWithDeepstackFeatures(pooler_output=(value,), deepstack_features=levels)  # type: ignore[arg-type]
+        return outputs

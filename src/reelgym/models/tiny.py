@@ -13,7 +13,9 @@ from typing import Any
 import torch
 
 from reelgym.errors import unknown
-from reelgym.models.base import Family, Policy
+from reelgym.models import tower
+from reelgym.models.base import Policy
+from reelgym.models.family import Family
 from reelgym.models.patches import Sizing
 from reelgym.models.qwen2_5_vl import Qwen2_5VL
 from reelgym.models.qwen3_vl import Qwen3VL
@@ -59,9 +61,10 @@ def build(family: str, seed: int = 0, size: Size | None = None) -> Policy:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = model_class._from_config(config, dtype=torch.float32)
+    tower.install(model)
     model.generation_config.eos_token_id = [tokenizer.eos_token_id, tokenizer.pad_token_id]
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    name = next(short for short, known in NAMES.items() if known == family)
+    model.name_or_path = name = next(short for short, known in NAMES.items() if known == family)
     return Policy(
         model=model.eval(),
         tokenizer=tokenizer,
@@ -76,7 +79,7 @@ def packaged_tokenizer(family: Family) -> Any:
     """Return the small tokenizer with a family's chat template."""
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_file=str(ASSETS / "tokenizer.json"),
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
@@ -89,7 +92,7 @@ def packaged_tokenizer(family: Family) -> Any:
 def _config(family: str, tokenizer: Any, size: Size) -> dict[str, Any]:
     ids = {token: tokenizer.convert_tokens_to_ids(f"<|{token}|>") for token in ("endoftext", "im_end")}
     head = size.width // size.heads
-    text = {
+    text: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "hidden_size": size.width,
         "intermediate_size": size.mlp,
@@ -103,7 +106,7 @@ def _config(family: str, tokenizer: Any, size: Size) -> dict[str, Any]:
         "pad_token_id": None,
         "rope_parameters": {"rope_type": "default", "rope_theta": size.rope_theta, **_sections(family, head)},
     }
-    vision = {
+    vision: dict[str, Any] = {
         "depth": size.vision_layers,
         "hidden_size": size.vision_width,
         "intermediate_size": size.vision_mlp,

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from reelgym.errors import RequestError
-from reelgym.models.base import KINDS, TOWER_PATCHES, Features
+from reelgym.models.family import KINDS, Features, Prompt
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import BaseModelOutputWithPast
 
-    from reelgym.models.base import Policy, Prompt
+    from reelgym.models.base import Policy
+
+TOWER_PATCHES = 32_768
+"""Patches per call of the vision tower: bounds its memory; a prompt is never divided."""
 
 
 def features(policy: Policy, prompts: Sequence[Prompt]) -> list[Features]:
@@ -48,7 +51,7 @@ def hidden(
 def place_and_run(
     policy: Policy, ids: torch.Tensor, positions: torch.Tensor, given: Features, kwargs: dict[str, Any]
 ) -> BaseModelOutputWithPast:
-    """Do what `mm_encoder_outputs` does, for a transformers release without it (before 5.2x): embed, place, run."""
+    """Do what `mm_encoder_outputs` does, for a transformers release without it (5.17 and older): embed, place, run."""
     core = policy.model.model
     embedded = core.get_input_embeddings()(ids)
     masks = {kind: ids == policy.placeholder_ids[kind] for kind in given.pooled}
@@ -91,7 +94,7 @@ def _tower(policy: Policy, prompts: list[Prompt]) -> list[Features]:
         if not holders:
             continue
         patches = torch.cat([prompts[i].patches[kind] for i in holders]).to(policy.device)
-        grids = torch.cat([prompts[i].grids[kind] for i in holders]).to(policy.device)
+        grids = _coalesce(torch.cat([prompts[i].grids[kind] for i in holders])).to(policy.device)
         call = policy.model.model.get_image_features if kind == "image" else policy.model.model.get_video_features
         output = call(patches, grids, return_dict=True)
         counts = [len(prompts[i].patches[kind]) // merge**2 for i in holders]
@@ -103,6 +106,20 @@ def _tower(policy: Policy, prompts: list[Prompt]) -> list[Features]:
     return [Features(pooled=p, deepstack=d) for p, d in zip(pooled, deepstack, strict=True)]
 
 
+def _coalesce(grids: torch.Tensor) -> torch.Tensor:
+    """Return fewer grids for the same patches: neighbours of one height and width as one grid of all their steps.
+
+    The tower sees each temporal step by itself, so that its result is the same; its bookkeeping is a loop over grids.
+    """
+    merged: list[list[int]] = []
+    for steps, rows, columns in grids.tolist():
+        if merged and merged[-1][1:] == [rows, columns]:
+            merged[-1][0] += steps
+        else:
+            merged.append([steps, rows, columns])
+    return torch.tensor(merged, dtype=torch.int64)
+
+
 def _split(value: torch.Tensor | Sequence[torch.Tensor], counts: list[int]) -> tuple[torch.Tensor, ...]:
     """Divide features by prompt; transformers gives them as one tensor or as one per image, by release."""
     whole = value if isinstance(value, torch.Tensor) else torch.cat(tuple(value))
@@ -110,8 +127,8 @@ def _split(value: torch.Tensor | Sequence[torch.Tensor], counts: list[int]) -> t
 
 
 def _join(given: Sequence[Features]) -> Features:
-    pooled = {}
-    deepstack = {}
+    pooled: dict[str, torch.Tensor] = {}
+    deepstack: dict[str, list[torch.Tensor]] = {}
     for kind in KINDS:
         holders = [item for item in given if item.count(kind)]
         if holders:

@@ -1,0 +1,71 @@
+"""Policies to folders that stock transformers and vLLM serve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reelgym.models.family import Family
+from reelgym.models.patches import Sizing
+
+if TYPE_CHECKING:
+    from reelgym.models.base import Policy
+
+FACTS = "reelgym.json"
+"""What a saved folder adds to the files of transformers: the position rule and the pixel budgets."""
+
+
+def save(policy: Policy, folder: Path) -> None:
+    """Write a policy to a folder; see `Policy.save`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with quiet():
+        policy.model.save_pretrained(folder)
+    policy.model.generation_config.save_pretrained(folder)
+    policy.tokenizer.save_pretrained(folder)
+    for file, content in _preprocessors(policy.family, policy.sizing).items():
+        _write(folder / file, content)
+    _write(folder / FACTS, {"position_rule": policy.family.position_rule, "cold_started": policy.cold_started})
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from drawing its own progress bars inside."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _preprocessors(family: Family, sizing: Sizing) -> dict[str, dict[str, Any]]:
+    """Return the two files from which transformers and vLLM build the family's processor."""
+    form = family.pixels
+    shared = {
+        "patch_size": form.patch,
+        "merge_size": form.merge,
+        "temporal_patch_size": form.temporal,
+        "image_mean": list(form.mean),
+        "image_std": list(form.std),
+        "processor_class": family.preprocessors["processor"],
+    }
+    image = {"shortest_edge": sizing.image_min_pixels, "longest_edge": sizing.image_max_pixels}
+    video = {"shortest_edge": sizing.video_min_pixels, "longest_edge": sizing.video_max_pixels}
+    cap: dict[str, Any] = {"cap_pixels_per_frame": True}
+    if family.name == "qwen3_vl":
+        cap["max_video_tokens"] = sizing.frame_max_tokens
+    names = family.preprocessors
+    return {
+        "preprocessor_config.json": {**shared, "image_processor_type": names["image"], "size": image},
+        "video_preprocessor_config.json": {**shared, "video_processor_type": names["video"], "size": video, **cap},
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
