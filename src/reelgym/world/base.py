@@ -16,7 +16,7 @@ from reelgym.errors import RequestError
 from reelgym.registry import discover, lookup
 from reelgym.world.facts import Event, Facts, Thing, Track
 from reelgym.world.sprites import PHASES, Colour
-from reelgym.world.stage import TEXTURES, THEMES, Actor, Array, Backdrop, Painter, drift
+from reelgym.world.stage import TEXTURES, THEMES, Actor, Array, Backdrop, Painter, drift, seen
 
 if TYPE_CHECKING:
     from reelgym.world.questions import Question
@@ -196,7 +196,6 @@ def render(
     play = maker.compose(shot)
     backdrop = Backdrop(theme, texture, strength, scale, play.board, seed)
     painter = Painter(backdrop, play.actors, camera=camera, light=light, side=side)
-    shift = painter.camera / (PHASES * side)
     facts = Facts(
         kind=kind,
         version=maker.version,
@@ -206,7 +205,7 @@ def render(
         side=side,
         focus=play.things[0].name,
         things=tuple(play.things),
-        tracks={actor.thing: _track(actor, shift) for actor in play.actors if actor.thing},
+        tracks=_tracks(play.actors, painter.camera / (PHASES * side)),
         events=tuple(sorted(play.events, key=lambda event: (event.time, event.name))),
         settings=plain(settings),
     )
@@ -226,7 +225,12 @@ def _light(shot: Shot) -> Array:
     return 1 + np.stack([bright + warm, bright, bright - warm], axis=1)
 
 
-def _track(actor: Actor, shift: Array) -> Track:
-    """Return an actor's path in the image, to a hundredth of a pixel and the camera included."""
-    x, y = np.round(actor.x + shift[:, 0], 4), np.round(actor.y + shift[:, 1], 4)
-    return Track(x=tuple(x.tolist()), y=tuple(y.tolist()), visible=tuple(actor.visible.tolist()))
+def _tracks(actors: Sequence[Actor], shift: Array) -> dict[str, Track]:
+    """Return the things' paths in the image, the camera included, to a hundredth of a pixel."""
+    tracks = {}
+    for actor, shown in zip(actors, seen(actors), strict=True):
+        if actor.thing:
+            x, y = np.round(actor.path + shift, 4).T.tolist()
+            inside = (np.abs(actor.path + shift - 0.5) <= 0.5).all(axis=1)
+            tracks[actor.thing] = Track(x=tuple(x), y=tuple(y), visible=tuple((shown & inside).tolist()))
+    return tracks

@@ -15,7 +15,7 @@ from reelgym.world.base import Kind, Play, Shot
 from reelgym.world.facts import CELLS, Event, Facts, Thing
 from reelgym.world.questions import Question
 from reelgym.world.sprites import COLOURS, mix
-from reelgym.world.stage import Actor, Array
+from reelgym.world.stage import Actor, Array, act
 
 FOCUS_SHAPES = ("disc", "square", "diamond", "hexagon", "star")
 OTHER_SHAPES = ("disc", "ring", "square", "triangle", "diamond", "cross")
@@ -124,6 +124,19 @@ def simulate(bodies: Sequence[Body], shot: Shot, low: float, high: float) -> tup
     return paths, events
 
 
+def drifters(shot: Shot, taken: Sequence[str], low: float) -> tuple[list[Thing], list[Actor]]:
+    """Return at most one distractor that drifts behind everything, for kinds whose own things are elsewhere."""
+    random, settings = shot.random, shot.settings
+    free = sorted(set(COLOURS) - set(taken))
+    if not free or random.randint(*settings.distractors) == 0:
+        return [], []
+    thing = _thing(random, random.choice(free), OTHER_SHAPES, settings.distractor_radius, "distractor")
+    body = _place(thing, [], shot, low)
+    assert body is not None, "an empty board has room"
+    paths, _ = simulate([body], shot, low, 1 - low)
+    return [thing], [_actor(shot, thing, paths[0], random.uniform(*settings.dimness))]
+
+
 class Moving(Kind):
     """Things that move, bounce off the walls and collide; the focus is the largest and the most saturated."""
 
@@ -178,17 +191,13 @@ def _actor(shot: Shot, thing: Thing, path: Array, dim: float) -> Actor:
     """Return the actor of a thing; distractors fade into the board and lie behind the focus."""
     focus, random = thing.role == "focus", shot.random
     turn = random.choice((-1, 1)) * random.uniform(30, 90) if random.random() < shot.settings.spin else 0.0
-    size = np.full(shot.frames, thing.size)
-    return Actor(
-        thing=thing.name,
-        shape=thing.shape,
-        colour=COLOURS[thing.colour] if focus else mix(COLOURS[thing.colour], shot.ground, dim),
-        x=path[:, 0],
-        y=path[:, 1],
-        half_width=size,
-        half_height=size,
+    return act(
+        thing.name,
+        thing.shape,
+        COLOURS[thing.colour] if focus else mix(COLOURS[thing.colour], shot.ground, dim),
+        path,
+        thing.size,
         degrees=random.uniform(0, 360) + turn * shot.times,
-        visible=np.ones(shot.frames, bool),
-        depth=np.full(shot.frames, 1.0 if focus else 0.0),
+        depth=1.0 if focus else 0.0,
         shadow=0.22 if focus else 0.12,
     )

@@ -13,8 +13,8 @@ Colour = tuple[int, int, int]
 
 PHASES = 2
 """Positions are drawn at this many steps per pixel."""
-TURN_DEGREES = 6
-"""Angles are drawn at this step."""
+STEP_DEGREES = {"stroke": 1}
+"""Angles are drawn at this step, at 6 degrees for shapes not named here."""
 SHADOW_REACH = 0.14
 """Drop of a shadow, as a fraction of the shape's half height."""
 
@@ -68,7 +68,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Sprite:
-    """A drawn look: `paint` (h, w, 3) premultiplied 0 to 255, `keep` (h, w, 1) share of what lies below, and `origin`.
+    """A drawn look: `paint` (h, 3 w) premultiplied 0 to 255, `keep` (h, 3 w) share of what lies below, and `origin`.
 
     `origin` is the place (row, column) of its upper left pixel relative to the pixel that holds the centre.
     """
@@ -157,9 +157,9 @@ def _coverage(look: Look, x: Array, y: Array) -> tuple[Array, Array]:
 def draw(look: Look, phase: tuple[int, int]) -> Sprite:
     """Return the sprite of a look whose centre lies phase / PHASES pixels (right, down) after a pixel's centre."""
     reach = math.hypot(look.half_width, look.half_height) if look.degrees else max(look.half_width, look.half_height)
-    wide, high = (reach, reach) if look.degrees else (look.half_width, look.half_height)
+    wide, tall = (reach, reach) if look.degrees else (look.half_width, look.half_height)
     drop = max(1.0, SHADOW_REACH * look.half_height) if look.shadow else 0.0
-    left, top, bottom = math.ceil(wide) + 2, math.ceil(high) + 2, math.ceil(high + 2.5 * drop) + 2
+    left, top, bottom = math.ceil(wide) + 2, math.ceil(tall) + 2, math.ceil(tall + 2.5 * drop) + 2
     x = np.arange(-left, left + 1, dtype=np.float32)[None, :] - np.float32(phase[0] / PHASES)
     y = np.arange(-top, bottom + 1, dtype=np.float32)[:, None] - np.float32(phase[1] / PHASES)
     x, y = np.broadcast_arrays(x, y)
@@ -172,7 +172,8 @@ def draw(look: Look, phase: tuple[int, int]) -> Sprite:
         soft = np.float32(1.2 * drop)
         dark = np.clip(np.float32(0.5) - below / (2 * soft), 0, 1) * np.float32(look.shadow * look.alpha)
     keep = (1 - cover) * (1 - dark)
-    return Sprite(paint * cover[..., None], np.ascontiguousarray(keep[..., None]), (-top, -left))
+    high = len(cover)
+    return Sprite((paint * cover[..., None]).reshape(high, -1), np.repeat(keep, 3, axis=1), (-top, -left))
 
 
 def _shade(look: Look, distance: Array, x: Array, y: Array) -> Array:

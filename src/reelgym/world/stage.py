@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from reelgym.world.sprites import PERIODS, PHASES, TURN_DEGREES, Colour, Look, Sprite, draw
+from reelgym.world.sprites import PERIODS, PHASES, STEP_DEGREES, Colour, Look, Sprite, draw
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -106,13 +106,11 @@ class Actor:
         thing: Name of the thing it shows; empty for decoration without facts.
         shape: A name of `SHAPES`.
         colour: RGB.
-        x: Centre to the right.
-        y: Centre downwards.
-        half_width: Half its width.
-        half_height: Half its height.
-        degrees: Turn, clockwise as seen.
-        visible: Whether it is seen; an actor that is not visible is not painted.
-        depth: Order of painting: larger is nearer. Equal depths keep the order of the list.
+        path: (F, 2) centre, to the right and downwards.
+        halves: (F, 2) half its width and height before turning.
+        degrees: (F,) turn, clockwise as seen.
+        painted: (F,) whether it is painted.
+        depth: (F,) order of painting: larger is nearer. Equal depths keep the order of the list.
         shadow: See `Look`.
         gloss: See `Look`.
     """
@@ -120,15 +118,59 @@ class Actor:
     thing: str
     shape: str
     colour: Colour
-    x: Array
-    y: Array
-    half_width: Array
-    half_height: Array
+    path: Array
+    halves: Array
     degrees: Array
-    visible: NDArray[np.bool_]
+    painted: NDArray[np.bool_]
     depth: Array
-    shadow: float = 0.22
-    gloss: float = 0.14
+    shadow: float
+    gloss: float
+
+
+def act(
+    thing: str,
+    shape: str,
+    colour: Colour,
+    path: Array,
+    half_width: float | Array,
+    half_height: float | Array | None = None,
+    *,
+    degrees: float | Array = 0.0,
+    painted: bool | NDArray[np.bool_] = True,
+    depth: float | Array = 0.0,
+    shadow: float = 0.22,
+    gloss: float = 0.14,
+) -> Actor:
+    """Return an actor; single values hold for every frame, and the height is the width unless given."""
+    frames = len(path)
+    halves = [half_width, half_width if half_height is None else half_height]
+    return Actor(
+        thing=thing,
+        shape=shape,
+        colour=colour,
+        path=path,
+        halves=np.stack([np.broadcast_to(np.asarray(half, float), frames) for half in halves], axis=1),
+        degrees=np.broadcast_to(np.asarray(degrees, float), frames),
+        painted=np.broadcast_to(np.asarray(painted, bool), frames),
+        depth=np.broadcast_to(np.asarray(depth, float), frames),
+        shadow=shadow,
+        gloss=gloss,
+    )
+
+
+def seen(actors: Sequence[Actor]) -> list[NDArray[np.bool_]]:
+    """Return for every actor (F,) whether it is painted and its centre does not lie behind a nearer, solid actor."""
+    shown = []
+    for index, actor in enumerate(actors):
+        hidden = ~actor.painted
+        for other_index, other in enumerate(actors):
+            if other_index == index or other.shape == "stroke":
+                continue
+            nearer = (other.depth > actor.depth) | ((other.depth == actor.depth) & (other_index > index))
+            inside = (np.abs(other.path - actor.path) < 0.8 * other.halves).all(axis=1)
+            hidden = hidden | (nearer & inside & other.painted)
+        shown.append(~hidden)
+    return shown
 
 
 class Painter:
@@ -146,7 +188,7 @@ class Painter:
         """Draw the canvas and fix the places of all actors to the grid they are painted on."""
         self.side, self.actors = side, actors
         self.camera = np.rint(camera * side * PHASES).astype(int)
-        self.light = np.rint(light * 128).astype(np.uint16)
+        self.light = np.tile(np.rint(light * 128).astype(np.uint16), side)
         self.margin = math.ceil(np.abs(self.camera).max() / PHASES) + 1
         self.canvas = paint_backdrop(backdrop, side, self.margin)
         self.order = np.argsort([actor.depth for actor in actors], axis=0, kind="stable").T
@@ -163,18 +205,20 @@ class Painter:
         """Return frame k, (side, side, 3) uint8 RGB."""
         image = self._ground(k)
         for index in self.order[k]:
-            if self.actors[index].visible[k]:
+            if self.actors[index].painted[k]:
                 self._stamp(image, int(index), k)
-        lit = (image * self.light[k]) >> 7
-        return np.asarray(np.minimum(lit, 255), np.uint8)
+        image *= self.light[k]
+        image >>= 7
+        np.minimum(image, 255, out=image)
+        return image.astype(np.uint8).reshape(self.side, self.side, 3)
 
     def _place(self, actor: Actor) -> NDArray[np.int64]:
         """Return (F, 7): pixel and phase of the centre (x, then y), half sizes in quarter pixels, turn in degrees."""
-        places = [(np.stack([actor.x, actor.y], 1) * self.side - 0.5) * PHASES + self.camera]
-        pixels, phases = np.divmod(np.rint(places[0]).astype(np.int64), PHASES)
-        halves = np.rint(np.stack([actor.half_width, actor.half_height], 1) * self.side * 4).astype(np.int64)
-        turn = np.rint(actor.degrees / TURN_DEGREES).astype(np.int64)[:, None] * TURN_DEGREES
-        turn = turn % PERIODS.get(actor.shape, 1)
+        places = (actor.path * self.side - 0.5) * PHASES + self.camera
+        pixels, phases = np.divmod(np.rint(places).astype(np.int64), PHASES)
+        halves = np.rint(actor.halves * self.side * 4).astype(np.int64)
+        step = STEP_DEGREES.get(actor.shape, 6)
+        turn = np.rint(actor.degrees / step).astype(np.int64)[:, None] * step % PERIODS.get(actor.shape, 1)
         return np.concatenate([pixels, phases, halves, turn], axis=1)
 
     def _stamp(self, image: NDArray[np.uint16], index: int, k: int) -> None:
@@ -188,23 +232,24 @@ class Painter:
         if sprite is None:
             sprite = self._sprites[key] = draw(look, (phase_x, phase_y))
         top, left = row + sprite.origin[0], column + sprite.origin[1]
-        high, wide = sprite.keep.shape[:2]
+        high, wide = sprite.keep.shape[0], sprite.keep.shape[1] // 3
         rows = slice(max(0, -top), min(high, self.side - top))
-        columns = slice(max(0, -left), min(wide, self.side - left))
+        columns = slice(3 * max(0, -left), 3 * min(wide, self.side - left))
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return
-        window = image[top + rows.start : top + rows.stop, left + columns.start : left + columns.stop]
+        window = image[top + rows.start : top + rows.stop, 3 * left + columns.start : 3 * left + columns.stop]
         window[:] = window * sprite.keep[rows, columns] + sprite.paint[rows, columns] + np.float32(0.5)
 
     def _ground(self, k: int) -> NDArray[np.uint16]:
-        """Return the backdrop under frame k's camera, a new array."""
+        """Return the backdrop under frame k's camera: a new array (side, 3 side), the channels of a pixel in a row."""
         (right, down) = self.camera[k].tolist()
         column, phase_x = divmod(self.margin * PHASES - right, PHASES)
         row, phase_y = divmod(self.margin * PHASES - down, PHASES)
         if (phase_x, phase_y) not in self._shifted:
             self._shifted[phase_x, phase_y] = self._shift(phase_x / PHASES, phase_y / PHASES)
         shifted = self._shifted[phase_x, phase_y]
-        return shifted[row : row + self.side, column : column + self.side].astype(np.uint16)
+        view = shifted[row : row + self.side, column : column + self.side].reshape(self.side, -1)
+        return view.astype(np.uint16)
 
     def _shift(self, right: float, down: float) -> Pixels:
         """Return the canvas sampled `right` and `down` of a pixel further, bilinear."""
