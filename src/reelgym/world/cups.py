@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from random import Random
 
 import numpy as np
@@ -12,7 +13,7 @@ from reelgym.world.base import Kind, Play, Shot
 from reelgym.world.course import Course, duration
 from reelgym.world.facts import CELLS, Event, Facts, Thing
 from reelgym.world.moving import WALL, drifters
-from reelgym.world.questions import Question
+from reelgym.world.questions import Asker, Question, ordinal
 from reelgym.world.sprites import COLOURS, mix
 from reelgym.world.stage import Actor, Array, act
 
@@ -27,9 +28,8 @@ RISE = 0.2
 """How far up a held cup goes: on its arc, or to show what is below."""
 DIP = 0.13
 """How far down the other cup goes on its arc."""
-HURRY = 1.6
+HURRY = 1.8
 """The hand's speed over `Settings.speed`: its ways are longer than a bounce apart."""
-ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
 @dataclass
@@ -158,8 +158,30 @@ class Cups(Kind):
         )
 
     def questions(self, facts: Facts) -> list[Question]:
-        """Return nothing yet."""
-        return []
+        """Return questions about the ball's place and the swaps; places count from the left, from 1."""
+        ask, swaps = Asker(facts), facts.named("swap")
+        places = [str(place + 1) for place in range(len(facts.with_role("cup")))]
+        ask.choose("what", "What colour is the ball?", facts.thing("ball").colour, COLOURS)
+        ask.where(facts.focus)
+        ask.count("How many swaps are finished at the end?", len(swaps))
+        if not swaps:
+            return ask.asked
+        pairs = [_pair(event) for event in swaps]
+        k = ask.random.randrange(len(swaps))
+        text = f"At which place, counted from the left, is the ball after the {ordinal(k + 1)} swap?"
+        ask.choose("where", text, str(swaps[k].details["ball_slot"]), places)
+        ask.when(f"When is the {ordinal(k + 1)} swap finished?", swaps[k].time)
+        ask.order("In what order are these places swapped?", pairs[:3] if len(set(pairs[:3])) == 3 else pairs[:2])
+        if len(swaps) > 1:
+            k = ask.random.randrange(len(swaps) - 1)
+            others = (f"{a} with {b}" for a, b in combinations(places, 2))
+            ask.choose("next", f"Which places are swapped next after the {ordinal(k + 1)} swap?", pairs[k + 1], others)
+        return ask.asked
+
+
+def _pair(swap: Event) -> str:
+    low, high = swap.details["slots"]
+    return f"{low} with {high}"
 
 
 def _things(random: Random, colours: Sequence[str], half: float, radius: float) -> list[Thing]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from random import Random
 from typing import Any
 
@@ -13,17 +13,19 @@ import numpy as np
 
 from reelgym.world.base import Kind, Play, Shot
 from reelgym.world.facts import CELLS, Event, Facts, Thing
-from reelgym.world.questions import Question
+from reelgym.world.questions import Asker, Question
 from reelgym.world.sprites import COLOURS, mix
 from reelgym.world.stage import Actor, Array, act
 
 FOCUS_SHAPES = ("disc", "square", "diamond", "hexagon", "star")
 OTHER_SHAPES = ("disc", "ring", "square", "triangle", "diamond", "cross")
+WALLS = ("left", "right", "top", "bottom")
 SUBSTEPS = 4
 """Steps of the simulation per frame."""
 SHALLOWEST = math.sin(math.radians(20))
 """Nothing leaves a wall at less than 20 degrees: no hugging of walls."""
 APART_SECONDS = 0.3
+"""Seconds without touching after which two things that touch again are said to collide again."""
 WALL = 0.015
 """Width of the rim between the board and the farthest view of the camera."""
 
@@ -162,8 +164,38 @@ class Moving(Kind):
         return Play(things=things, actors=actors, events=events, board=(low, low, 1 - low, 1 - low))
 
     def questions(self, facts: Facts) -> list[Question]:
-        """Return nothing yet."""
-        return []
+        """Return questions about the focus, its way and the walls it touches."""
+        ask, focus = Asker(facts), facts.thing(facts.focus)
+        ask.choose("what", "What colour is the largest thing?", focus.colour, COLOURS)
+        ask.choose("what", "What shape has the largest thing?", focus.shape, {*FOCUS_SHAPES, *OTHER_SHAPES})
+        ask.count("How many things move?", len(facts.things))
+        ask.where(focus.name)
+        touches = [event for event in facts.named("bounce") if event.details["thing"] == focus.name]
+        if touches:
+            _ask_walls(ask, focus.name, [(event.time, event.details["wall"]) for event in touches])
+        return ask.asked
+
+
+def _ask_walls(ask: Asker, name: str, touches: Sequence[tuple[float, str]]) -> None:
+    """Ask when, how often, in what order and next the focus touches walls: (time, wall) in order of time."""
+    first: dict[str, float] = {}
+    for time, wall in touches:
+        first.setdefault(wall, time)
+    wall = ask.random.choice(WALLS)
+    ask.count(f"How many times does the {name} touch the {wall} wall?", sum(touched == wall for _, touched in touches))
+    wall = ask.random.choice(sorted(first))
+    ask.when(f"When does the {name} first touch the {wall} wall?", first[wall])
+    times = list(first.values())
+    if all(later - time > APART_SECONDS for time, later in pairwise(times)):
+        ask.order(f"In what order does the {name} first touch these walls?", list(first))
+    clear = [
+        (time, later, wall)
+        for (time, _), (later, wall), (after, _) in zip(touches, touches[1:], [*touches[2:], (1e9, "")], strict=False)
+        if later - time > 2 * APART_SECONDS and after - later > APART_SECONDS
+    ]
+    if clear:
+        time, later, wall = ask.random.choice(clear)
+        ask.choose("next", f"Which wall does the {name} touch next after {(time + later) / 2:.2f} s?", wall, WALLS)
 
 
 def _thing(random: Random, colour: str, shapes: Sequence[str], radius: tuple[float, float], role: str) -> Thing:

@@ -14,7 +14,7 @@ from reelgym.world.base import Kind, Play, Shot
 from reelgym.world.course import Course, duration
 from reelgym.world.facts import CELLS, Event, Facts, Thing
 from reelgym.world.moving import WALL, drifters
-from reelgym.world.questions import Question
+from reelgym.world.questions import Asker, Question, ordinal
 from reelgym.world.sprites import COLOURS, mix
 from reelgym.world.stage import Actor, Array, act
 
@@ -156,8 +156,24 @@ class Process(Kind):
         )
 
     def questions(self, facts: Facts) -> list[Question]:
-        """Return nothing yet."""
-        return []
+        """Return questions about the tip's way and the order of the steps."""
+        ask, steps, tip = Asker(facts), facts.named("draw", "erase"), facts.thing(facts.focus)
+        drawn = [event.details["thing"] for event in facts.named("draw")]
+        strokes = [thing.name for thing in facts.with_role("stroke")]
+        ask.choose("what", "What colour is the tip?", tip.colour, COLOURS)
+        ask.where(tip.name)
+        ask.count("How many steps (drawn or erased) are finished at the end?", len(steps))
+        if not steps:
+            return ask.asked
+        k = ask.random.randrange(len(steps))
+        ask.when(f"When is the {ordinal(k + 1)} step finished?", steps[k].time)
+        ask.choose("what", "What is drawn first?", drawn[0], strokes)
+        ask.order("In what order are these drawn first?", drawn[: min(4, len(strokes))])
+        if len(steps) > 1:
+            k = ask.random.randrange(len(steps) - 1)
+            text = f"Which is drawn or erased next after the {ordinal(k + 1)} step?"
+            ask.choose("next", text, steps[k + 1].details["thing"], strokes)
+        return ask.asked
 
 
 def _stroke(shot: Shot, thing: Thing, plan: Plan, part: tuple[tuple[Point, Point], Array, Array], dim: float) -> Actor:

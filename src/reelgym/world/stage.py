@@ -167,7 +167,8 @@ def seen(actors: Sequence[Actor]) -> list[NDArray[np.bool_]]:
             if other_index == index or other.shape == "stroke":
                 continue
             nearer = (other.depth > actor.depth) | ((other.depth == actor.depth) & (other_index > index))
-            inside = (np.abs(other.path - actor.path) < 0.8 * other.halves).all(axis=1)
+            off = np.abs(other.path - actor.path) / np.maximum(other.halves, 1e-9)
+            inside = (off < 1).all(axis=1) if other.shape in ("bar", "cup") else (off**2).sum(axis=1) < 1
             hidden = hidden | (nearer & inside & other.painted)
         shown.append(~hidden)
     return shown

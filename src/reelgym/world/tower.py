@@ -11,7 +11,7 @@ from reelgym.world.course import Course, duration
 from reelgym.world.cups import HAND_SHAPES, arm
 from reelgym.world.facts import CELLS, Event, Facts, Thing
 from reelgym.world.moving import WALL, drifters
-from reelgym.world.questions import Question
+from reelgym.world.questions import Asker, Question, ordinal
 from reelgym.world.sprites import COLOURS, mix
 from reelgym.world.stage import act
 
@@ -23,7 +23,7 @@ FLOOR = 0.03
 """From the bottom of the board to the foot of a pile."""
 CLEARANCE = 0.12
 """How far the crane's arc rises over the straight line between two piles."""
-HURRY = 1.5
+HURRY = 1.6
 """The crane's speed over `Settings.speed`: its ways are longer than a bounce apart."""
 SPOTS = ("left", "middle", "right")
 
@@ -140,5 +140,23 @@ class Tower(Kind):
         )
 
     def questions(self, facts: Facts) -> list[Question]:
-        """Return nothing yet."""
-        return []
+        """Return questions about the crane, the order of the blocks and where they come to stand."""
+        ask, steps, crane = Asker(facts), facts.named("step"), facts.thing(facts.focus)
+        moved = [event.details["thing"] for event in steps]
+        blocks = [thing.name for thing in facts.with_role("block")]
+        ask.choose("what", "What colour is the crane's hand?", crane.colour, COLOURS)
+        ask.count("How many blocks are there?", len(blocks))
+        ask.count("How many steps are finished at the end?", len(steps))
+        ask.where(crane.name)
+        if not steps:
+            return ask.asked
+        k = ask.random.randrange(len(steps))
+        ask.when(f"When is the {ordinal(k + 1)} step finished?", steps[k].time)
+        ask.choose(
+            "where", f"Where is the block of the {ordinal(k + 1)} step set down?", steps[k].details["target"], SPOTS
+        )
+        ask.order("In what order are these blocks moved first?", moved[: min(4, len(blocks))])
+        if len(steps) > 1:
+            k = ask.random.randrange(len(steps) - 1)
+            ask.choose("next", f"Which block is moved next after the {ordinal(k + 1)} step?", moved[k + 1], blocks)
+        return ask.asked
