@@ -22,12 +22,24 @@ PARTS = {
 
 RATES = {"invalid": ("Invalid replies", "no answer could be read"), "cut_off": ("Cut off", "reply hit the token cap")}
 
+HELD_OUT = "Score on held-out puzzles"
+
 CURVES: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...], bool], ...] = (
-    ("Reward in training", (("reward", ("rewards/total/mean", "rewards/mean", "reward/mean")),), False),
-    ("Score on held-out puzzles", (("held out", ("evaluation/value", "evaluation/value/mean")),), True),
-    ("Invalid replies in training", (("invalid", ("rollout/invalid", "rollout/invalid/mean")),), True),
-    ("Entropy", (("nats per token", ("rollout/entropy/mean", "rollout/entropy", "algorithm/entropy")),), False),
-    ("Groups without signal", (("share", ("algorithm/groups_without_signal", "groups/without_signal")),), True),
+    (HELD_OUT, (("held out", ("eval/accuracy", "eval/score")),), True),
+    ("Reward in training", (("paid", ("rewards/score",)), ("accuracy", ("rewards/accuracy",))), False),
+    (
+        "Replies without a use",
+        (
+            ("invalid in training", ("rollout/invalid",)),
+            ("cut off in training", ("rollout/truncated",)),
+            ("invalid, held out", ("eval/invalid",)),
+        ),
+        True,
+    ),
+    ("Groups with signal", (("share", ("train/groups_with_signal",)),), True),
+    ("Entropy, nats per token", (("entropy", ("rollout/entropy",)),), False),
+    ("Reply length, tokens", (("tokens", ("rollout/tokens",)),), False),
+    ("Loss", (("training", ("loss/nll",)), ("held out", ("eval/nll",))), False),
 )
 """Charts: title, lines (label, names it may have in metrics.jsonl), whether it is a share."""
 
@@ -39,6 +51,19 @@ def number(interval: Interval | None) -> Number | None:
     if math.isnan(interval.low):
         return Number(value=interval.mean)
     return Number(value=interval.mean, low=interval.low, high=interval.high)
+
+
+def headline(before: Evaluation, after: Evaluation, *, name: str = "The model") -> str:
+    """Return the result in one sentence that claims no more than the interval of the paired difference allows."""
+    found = compare(before, after).differences["value"]
+    first, second = percent(before.mean().mean), percent(after.mean().mean)
+    limits = f"{signed(found.low)} to {signed(found.high)} points"
+    chance = after.chance()
+    beside = "" if chance is None else f" Guessing scores {percent(chance)}."
+    if found.above(0.0) or found.high < 0.0:
+        verb = "rose" if found.mean > 0 else "fell"
+        return f"{name}'s score {verb} from {first} to {second} ({limits}).{beside}"
+    return f"{name} shows no sure change: {first} before, {second} after ({limits}).{beside}"
 
 
 def measures(before: Evaluation | None, after: Evaluation, *, blind: Evaluation | None = None) -> tuple[Measure, ...]:
@@ -102,7 +127,24 @@ def bars(
         rows.append(("After, blind", blind, "blind"))
     rows += [(_words(name), floor, "floor") for name, floor in (floors or {}).items()]
     found = tuple(Bar(label=label, number=_sure(number(one.mean())), role=role) for label, one, role in rows)
-    return Bars(title="Score on held-out puzzles", bars=found, chance=after.chance())
+    return Bars(title=HELD_OUT, bars=found, chance=after.chance())
+
+
+def all_bars(evaluations: Mapping[str, Evaluation]) -> Bars:
+    """Return one bar per evaluation, drawn as what its name, probe and prompt say it is."""
+    known: dict[str, Role] = {"before": "before", "after": "after"}
+
+    def role(name: str, one: Evaluation) -> Role:
+        if one.probe is not None:
+            return "blind"
+        return "floor" if one.variant == "none" else known.get(name, "plain")
+
+    found = tuple(
+        Bar(label=_words(name), number=_sure(number(one.mean())), role=role(name, one))
+        for name, one in evaluations.items()
+    )
+    chances = [chance for one in evaluations.values() if (chance := one.chance()) is not None]
+    return Bars(title="Score", bars=found, chance=chances[0] if chances else None)
 
 
 def prompts(evaluations: Mapping[str, Evaluation]) -> Table:
@@ -149,8 +191,7 @@ def curves(rows: Iterable[Mapping[str, Any]], *, chance: float | None = None) ->
     for title, lines, share in CURVES:
         series = tuple(one for label, names in lines if (one := _series(stored, label, names)).points)
         if series:
-            held_out = title == "Score on held-out puzzles"
-            found.append(Curves(title=title, series=series, share=share, chance=chance if held_out else None))
+            found.append(Curves(title=title, series=series, share=share, chance=chance if title == HELD_OUT else None))
     return tuple(found)
 
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from reelgym.data.messages import Clip, Image, Text
+from reelgym.data.messages import GREY, Clip, Image, Text
 from reelgym.data.sample import Sample
 from reelgym.data.segments import segment
 from reelgym.evaluation.results import Row
 from reelgym.reports.payload import Frame, Puzzle, Reply, Role, Span, Term, encode
+from reelgym.tasks.base import MediaReader
 
-Media = Callable[[Any], NDArray[np.uint8]]
+Shown = TypeVar("Shown", Clip, Image)
+
+SHOWN_PIXELS = 112
+"""Short side of the frames on a page."""
 
 
 def puzzle(
-    sample: Sample, media: Media | None, replies: Sequence[Reply] = (), *, kind: str = "", note: str = ""
+    sample: Sample,
+    media: MediaReader | None,
+    replies: Sequence[Reply] = (),
+    *,
+    kind: str = "",
+    note: str = "",
+    side: int = SHOWN_PIXELS,
 ) -> Puzzle:
     """Return a puzzle from its sample: context clips, candidate pool, right order, replies.
 
@@ -29,6 +37,8 @@ def puzzle(
         replies: What was written about it.
         kind: What to filter by; the sample's facet `kind` where not given.
         note: One line under the title.
+        side: Frames are decoded anew at a whole multiple of the model's size whose short side is about this, in
+            pixels, so that a reader sees more than a tiny model does.
     """
     parts = [part for message in sample.messages for part in message.parts]
     clips = [part for part in parts if isinstance(part, Clip)]
@@ -37,11 +47,11 @@ def puzzle(
     candidates: tuple[Frame, ...] = ()
     if media is not None:
         for place, clip in enumerate(clips[:2]):
-            pixels = media(clip)
+            pixels = media(_larger(clip, side))
             shown[place] = tuple(
                 Frame(image=encode(pixels[i]), seconds=seconds) for i, seconds in enumerate(clip.times)
             )
-        candidates = tuple(Frame(image=encode(media(part)[0])) for part in pool)
+        candidates = tuple(Frame(image=encode(media(_larger(part, side))[0])) for part in pool)
     return Puzzle(
         id=sample.id,
         kind=kind or str(sample.facets.get("kind", "")),
@@ -84,10 +94,11 @@ def rollout(text: str, parsed: Any, answer: Sequence[int], *, label: str, about:
         parsed: The answer read out of it, or None.
         answer: The right one.
         label: Step and member, in words.
-        about: `score`, `stop`, `rewards` {term: {segment: value}} and `advantages` {segment: value}, each optional.
+        about: `score`, `stop`, `rewards` {term: {segment: value}}, `advantages` {segment: value} and `judged` (False
+            where nobody could read the answer for want of the question), each optional.
     """
     terms = tuple(
-        Term(name=name, value=float(value), segment=where)
+        Term(name=name, value=float(value), segment=str(where))
         for name, by_segment in about.get("rewards", {}).items()
         for where, value in by_segment.items()
         if value is not None and not math.isnan(value)
@@ -97,12 +108,28 @@ def rollout(text: str, parsed: Any, answer: Sequence[int], *, label: str, about:
         spans=spans(text),
         answer=_indices(parsed),
         score=about.get("score"),
-        valid=parsed is not None,
+        valid=parsed is not None or not about.get("judged", True),
         solved=_indices(parsed) == tuple(answer),
         stop=about.get("stop", ""),
         rewards=terms,
         advantages={name: float(value) for name, value in about.get("advantages", {}).items()},
     )
+
+
+def advantage_by_segment(advantages: Sequence[float], segments: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the advantage of each segment of a stored rollout; one entry `completion` where it is the same all over.
+
+    Args:
+        advantages: (T,) one per token; tokens that were not trained on have 0.
+        segments: `name`, `start`, `stop` of each, half open.
+    """
+    if not advantages:
+        return {}
+    given = [value for value in advantages if value != 0.0]
+    if not given or max(given) - min(given) < 1e-6:
+        return {"completion": given[0] if given else 0.0}
+    spans_of = {str(one["name"]): advantages[one["start"] : one["stop"]] for one in segments}
+    return {name: sum(values) / len(values) for name, values in spans_of.items() if values}
 
 
 def spans(text: str) -> tuple[Span, ...]:
@@ -127,6 +154,15 @@ def _indices(parsed: Any) -> tuple[int, ...] | None:
     if isinstance(parsed, (list, tuple)) and all(isinstance(index, int) for index in parsed):
         return tuple(parsed)
     return None
+
+
+def _larger(part: Shown, side: int) -> Shown:
+    """Return the part at a whole multiple of its size; one without an exact size, or a probe's, stays as it is."""
+    size = part.spec.size
+    if size is None or part.video == GREY:
+        return part
+    times = max(1, round(side / min(size)))
+    return replace(part, spec=part.spec.resized((size[0] * times, size[1] * times)))
 
 
 def _words_of(part: Any) -> str:

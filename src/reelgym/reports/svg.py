@@ -52,10 +52,16 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
 
 def bars(chart: Bars) -> Markup:
     """Return the before/after picture: horizontal bars from 0 with intervals, chance as a dashed line across."""
+    body, height = bar_rows(chart, WIDTH)
+    return _svg([body], height, chart.title)
+
+
+def bar_rows(chart: Bars, width: float) -> tuple[Markup, float]:
+    """Return the bars as SVG elements without their frame, and how high they are."""
     left, right, row, top = 132, 54, 34, 26
     limits = [v for bar in chart.bars for v in (bar.number.value, bar.number.high) if v is not None]
     marks = ticks(0.0, max([*limits, chart.chance or 0.0, 0.05]))
-    scale = (WIDTH - left - right) / marks[-1]
+    scale = (width - left - right) / marks[-1]
     bottom = top + row * len(chart.bars)
     body = [_line(left + m * scale, top - 4, left + m * scale, bottom, "grid") for m in marks]
     body += [_text(left + m * scale, bottom + 16, percent(m, 0), "tick", "middle") for m in marks]
@@ -64,7 +70,8 @@ def bars(chart: Bars) -> Markup:
         x = left + chart.chance * scale
         body.append(_line(x, top - 6, x, bottom, "chance"))
         body.append(_text(x, top - 11, f"chance {percent(chart.chance)}", "chance-label", "middle"))
-    return _svg(body, bottom + 24, chart.title)
+    # Every piece of text passed through escape().
+    return Markup("".join(body)), bottom + 24.0
 
 
 def curves(chart: Curves) -> Markup:
