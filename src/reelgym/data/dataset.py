@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reelgym.data import messages
-from reelgym.data.files import replacing
+from reelgym.data.files import make_folder, replacing
 from reelgym.data.media import Media
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
@@ -38,6 +38,7 @@ class Source:
     """A video that a dataset was made from.
 
     `path` is relative to the dataset's media root, with forward slashes. Times in seconds, sizes in pixels as shown.
+    `warnings` say what is damaged in the file.
     """
 
     identity: str
@@ -49,6 +50,7 @@ class Source:
     width: int
     frame_rate: float
     codec: str
+    warnings: tuple[str, ...] = ()
 
 
 _SOURCE_SCHEMA = pa.schema(
@@ -62,6 +64,7 @@ _SOURCE_SCHEMA = pa.schema(
         ("width", pa.int32()),
         ("frame_rate", pa.float64()),
         ("codec", pa.string()),
+        ("warnings", pa.list_(pa.string())),
     ]
 )
 
@@ -119,7 +122,7 @@ def write_dataset(
     folder = Path(path)
     if (folder / "dataset.json").exists():
         raise RequestError(f"{folder} holds a dataset already: choose another folder, or remove it first")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     rows = [sample_to_row(sample) for sample in samples]
     files = {}
     for number, chunk in enumerate(_chunks(rows) if rows else [[]]):
@@ -151,9 +154,12 @@ def read_dataset(path: str | Path) -> Dataset:
     folder = Path(path)
     manifest = read_manifest(folder)
     try:
-        rows = [row for name in manifest["files"] for row in _read_table(folder / name, manifest["files"][name])]
+        files = manifest["files"].items()
+        rows = [row for name, count in files for row in _read_table(folder / Path(name).name, count)]
         samples = tuple(sample_from_row(row) for row in rows)
-        sources = tuple(Source(**row) for row in _read_table(folder / "sources.parquet"))
+        sources = tuple(
+            Source(**row | {"warnings": tuple(row["warnings"])}) for row in _read_table(folder / "sources.parquet")
+        )
         lines = (folder / "quarantine.jsonl").read_text(encoding="utf-8").splitlines()
         quarantine = tuple(json.loads(line) for line in lines)
         whole = digest(rows, sources)

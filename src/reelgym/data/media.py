@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reelgym.data.messages import GREY, Clip, Image
 from reelgym.errors import RequestError
-from reelgym.video import Frames, FrameSpec, Store, probe
+from reelgym.video import Frames, FrameSpec, Store, identify
 
 _HELD = 4
 
@@ -19,7 +19,8 @@ _HELD = 4
 class Media:
     """Turns parts of messages into pixels; call it with an `Image` or a `Clip`.
 
-    Every source is checked once before its first use: the size against the recorded one, then the content.
+    Every source is checked once before its first use: that it is there, and its size; the store compares the content
+    whenever it has to decode.
     """
 
     def __init__(self, store: Store, paths: Mapping[str, str | Path], sizes: Mapping[str, int] | None = None) -> None:
@@ -68,22 +69,19 @@ class Media:
 
 
 def check_source(path: Path, identity: str, size_bytes: int | None = None) -> None:
-    """Return if the file is the one named; the cheap check (its size) comes first.
+    """Return if the file is there and as long as the one named; its content is read only to name a wrong one.
 
     Raises:
-        RequestError: It is missing, or its content has another identity; both are named.
+        RequestError: It is missing, or has another size; both identities are named.
     """
     if not path.is_file():
+        where = "name the folder the videos lie in now with --media-root"
+        raise RequestError(f"{path} is missing, wanted as {identity}: {where}")
+    if size_bytes is not None and path.stat().st_size != size_bytes:
+        found = identify(str(path))
         raise RequestError(
-            f"{path} is missing, wanted as {identity}: give --media-root the folder the videos lie in now"
+            f"{path} has changed: wanted {identity}, found {found}; restore it or make the dataset again"
         )
-    found = probe(str(path)).identity if size_bytes in (None, path.stat().st_size) else None
-    if found == identity:
-        return
-    found = found or f"{probe(str(path)).identity} ({path.stat().st_size} bytes, not {size_bytes})"
-    raise RequestError(
-        f"{path} has changed: wanted {identity}, found {found}; restore the file or make the dataset again"
-    )
 
 
 def _grey(spec: FrameSpec, count: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The local engine: inputs to a dataset folder, in worker processes, resumable, the same bytes whatever their number."""
+"""The local engine: inputs to a dataset folder in worker processes, resumable, the same bytes for any number of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from reelgym import tasks
 from reelgym.data.dataset import Source, read_manifest, sample_from_row, write_dataset
-from reelgym.data.files import replacing
+from reelgym.data.files import make_folder, replacing
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import RequestError, WorkError
 from reelgym.synthesis.pool import Pool
@@ -57,6 +57,7 @@ def synthesize(
     split_share: float = 0.2,
     split: Split | None = None,
     seconds_per_file: float = 300.0,
+    store: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
     """Make a dataset from video files and folders; repeat the call to resume it.
@@ -76,6 +77,7 @@ def synthesize(
         split_share: Share of the sources held out as `test`, chosen by the hash of their content.
         split: Puts all sources on one side instead.
         seconds_per_file: A file that takes longer is quarantined.
+        store: Folder of a frame store to fill in the same decoding pass with the frames that the prompts name.
         progress: Called with (sources done, sources in all).
 
     Returns:
@@ -87,10 +89,6 @@ def synthesize(
     """
     folder = Path(out)
     paths = find_videos([str(item) for item in inputs])
-    if not paths:
-        raise RequestError(
-            f"no video in {', '.join(map(str, inputs)) or 'an empty list of inputs'}: give files or folders"
-        )
     settings = _settings(task, config, fps, per_video=per_video, seed=seed, split_share=split_share, split=split)
     root = _root(paths)
     settings["inputs"] = _fingerprint(paths, root)
@@ -100,9 +98,8 @@ def synthesize(
     with Pool(workers or _cores(), seconds=seconds_per_file) as pool:
         videos, quarantine, duplicates = _probe(pool, paths)
         splits = {video.identity: _side(video.identity, split_share, split) for video in videos}
-        jobs = [
-            {"do": "cut", "video": asdict(video), "split": splits[video.identity]} | _job(settings) for video in videos
-        ]
+        shared = _job(settings) | {"store": None if store is None else str(store)}
+        jobs = [{"do": "cut", "video": asdict(video), "split": splits[video.identity]} | shared for video in videos]
         results = _cut(pool, jobs, work, progress)
     samples: list[Sample] = []
     sources: list[Source] = []
@@ -111,14 +108,13 @@ def synthesize(
             quarantine.append(result["quarantine"] | {"path": video.path})
             continue
         samples += [sample_from_row(row) for row in result["samples"]]
-        sources.append(_source(video, root, splits[video.identity]))
+        sources.append(_source(video, root, splits[video.identity], result["warnings"]))
+    quarantine.sort(key=lambda line: line["path"])
     if not samples:
-        first = quarantine[0] if quarantine else {"path": "-", "boundary": "-", "reason": "none"}
-        raise WorkError(
-            f"none of {len(paths)} files gave a sample; the first: {first['path']}: {first['boundary']}: {first['reason']}"
-        )
+        first = ": ".join(quarantine[0][name] for name in ("path", "boundary", "reason"))
+        raise WorkError(f"none of {len(paths)} files gave a sample; the first: {first}")
     manifest = _manifest(settings, root, {"duplicates": duplicates, "files": len(paths)})
-    whole = write_dataset(folder, samples, sources, sorted(quarantine, key=lambda line: line["path"]), manifest)
+    whole = write_dataset(folder, samples, sources, quarantine, manifest)
     shutil.rmtree(work)
     return _report(folder, whole, fresh=True)
 
@@ -129,7 +125,6 @@ def _settings(task: str, config: Any, fps: float | str | None, **others: Any) ->
         made = tasks.configure(task, config)
     else:
         made = type(tasks.get(task))(config)
-    assert is_dataclass(made.config)
     rate = fps if fps is not None else getattr(made.config, "fps", 1.0)
     if rate != "auto":
         if not isinstance(rate, int | float) or not 0 < rate <= 1000:
@@ -141,7 +136,7 @@ def _settings(task: str, config: Any, fps: float | str | None, **others: Any) ->
         raise RequestError(f"split_share={others['split_share']} is outside [0, 1]: give the share held out as test")
     if others["split"] not in (None, "train", "test"):
         raise RequestError(f"split={others['split']!r}: train, test or None")
-    settings = asdict(made.config)
+    settings: dict[str, Any] = asdict(made.config)
     if rate != "auto" and "fps" in settings:
         settings["fps"] = rate
     plain = {"task": task, "task_version": made.version, "config": settings, "fps": rate} | others
@@ -154,8 +149,7 @@ def _job(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _begin(folder: Path, settings: dict[str, Any]) -> Path:
     """Return the work folder, made or taken up again."""
-    work = folder / WORK
-    work.mkdir(parents=True, exist_ok=True)
+    work = make_folder(folder / WORK)
     noted = work / "settings.json"
     if noted.exists():
         before = json.loads(noted.read_text(encoding="utf-8"))
@@ -210,18 +204,27 @@ def _probe(pool: Pool, paths: Sequence[str]) -> tuple[list[Video], list[dict[str
 def _cut(pool: Pool, jobs: Sequence[dict[str, Any]], work: Path, progress: Progress | None) -> list[dict[str, Any]]:
     """Return the results of all jobs in order, those done before from the journal."""
     notes = [work / f"{hashlib.sha256(job['video']['identity'].encode()).hexdigest()}.json" for job in jobs]
-    results = {number: json.loads(note.read_text("utf-8")) for number, note in enumerate(notes) if note.exists()}
+    results = {number: found for number, note in enumerate(notes) if (found := _noted(note)) is not None}
     left = [number for number in range(len(jobs)) if number not in results]
     if progress is not None:
         progress(len(results), len(jobs))
     for at, result in pool.run([jobs[number] for number in left]):
         number = left[at]
         results[number] = _settled(result, jobs[number]["video"]["path"], "decode")
-        with replacing(notes[number]) as temporary:
-            temporary.write_text(json.dumps(results[number]), encoding="utf-8")
+        if "died" not in result:  # perhaps the machine's fault: a resumed run tries again
+            with replacing(notes[number]) as temporary:
+                temporary.write_text(json.dumps(results[number]), encoding="utf-8")
         if progress is not None:
             progress(len(results), len(jobs))
     return [results[number] for number in range(len(jobs))]
+
+
+def _noted(note: Path) -> dict[str, Any] | None:
+    """Return a result noted by an earlier run; None where there is none or a power cut spoilt it."""
+    try:
+        return dict(json.loads(note.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
 
 
 def _settled(result: dict[str, Any], path: str, boundary: str) -> dict[str, Any]:
@@ -255,7 +258,7 @@ def _fingerprint(paths: Sequence[str], root: Path) -> str:
     return f"{len(paths)} files, {hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:12]}"
 
 
-def _source(video: Video, root: Path, split: str) -> Source:
+def _source(video: Video, root: Path, split: str, warnings: Sequence[str]) -> Source:
     return Source(
         identity=video.identity,
         path=_relative(video.path, root),
@@ -266,6 +269,7 @@ def _source(video: Video, root: Path, split: str) -> Source:
         width=video.width,
         frame_rate=video.frame_rate,
         codec=video.codec,
+        warnings=tuple(dict.fromkeys([*video.warnings, *warnings])),
     )
 
 

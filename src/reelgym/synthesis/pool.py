@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +25,15 @@ class _Worker:
     def __init__(self, command: Sequence[str]) -> None:
         paths = os.pathsep.join(path for path in sys.path if path)
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process, closed by `stop`
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.errors,
             env=os.environ | threads | {"PYTHONPATH": paths},
+            # Ctrl-C is for the parent alone: a worker that dies of it would look like a broken file.
+            start_new_session=True,
         )
         assert self.process.stdout is not None and self.process.stdin is not None
         self.output, self.input = self.process.stdout, self.process.stdin
@@ -39,11 +44,10 @@ class _Worker:
 
     def give(self, number: int, job: Job, seconds: float) -> None:
         self.number, self.deadline = number, time.monotonic() + seconds
-        try:
+        # A process that died between two jobs breaks the pipe; `result` sees its end and says so.
+        with contextlib.suppress(BrokenPipeError):
             self.input.write(json.dumps(job).encode() + b"\n")
             self.input.flush()
-        except BrokenPipeError:
-            pass  # the process died between two jobs; `result` sees its end and says so
 
     def result(self) -> dict[str, Any] | None:
         """Return the result once it is whole; a dead process gives one that says how it died."""
@@ -55,16 +59,25 @@ class _Worker:
         if chunk == b"":
             code = self.process.wait()
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            return {"died": f"the worker process died ({how})"}
+            return {"died": f"the worker process died ({how}){self._last_words()}"}
         if time.monotonic() > self.deadline:
             return {"died": "took longer than the time limit"}
         return None
 
+    def _last_words(self) -> str:
+        """Return the last line the process wrote about itself, if any."""
+        self.errors.seek(0)
+        lines = self.errors.read()[-4096:].decode(errors="replace").split("\n")
+        said = [line.strip() for line in lines if line.strip()]
+        return f": {said[-1]}" if said else ""
+
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.input.close()
-        self.output.close()
+        for pipe in (self.output, self.errors):
+            pipe.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.input.close()
 
 
 class Pool:

@@ -14,7 +14,7 @@ from typing import IO, Any
 from reelgym import tasks
 from reelgym.data.dataset import sample_to_row
 from reelgym.errors import MediaError, RequestError
-from reelgym.video import Video, auto_fps, probe, read
+from reelgym.video import Store, Video, auto_fps, probe, read
 
 Job = dict[str, Any]
 
@@ -22,25 +22,29 @@ Job = dict[str, Any]
 def perform(job: Job) -> dict[str, Any]:
     """Return the result of one job; a file that cannot be used is a result too, under `quarantine`.
 
-    Jobs: {do: probe, path} gives {video}; {do: cut, video, task, config, fps, per_video, seed, split} gives
-    {samples: [row, ...]} with rows of `sample_to_row`.
+    Jobs: {do: probe, path} gives {video}; {do: cut, video, task, config, fps, per_video, seed, split, store} gives
+    {samples: [row, ...], warnings: [...]} with rows of `sample_to_row`.
     """
     try:
         if job["do"] == "probe":
             return {"video": asdict(probe(job["path"]))}
-        return {"samples": cut(Video(**job["video"]), job)}
+        return cut(Video(**job["video"]), job)
     except MediaError as error:
         return {"quarantine": {"path": error.path, "boundary": error.boundary, "reason": error.reason}}
 
 
-def cut(video: Video, job: Job) -> list[dict[str, str]]:
-    """Return the sample rows of one video."""
+def cut(video: Video, job: Job) -> dict[str, Any]:
+    """Return the sample rows of one video and what is damaged in it; fills the store on the way if one is named."""
     task = tasks.configure(job["task"], job["config"])
     fps = job["fps"]
     rate = auto_fps(video.duration_seconds, task.wanted_frames()) if fps == "auto" else float(fps)
-    frames = read(video, task.spec(rate))
+    spec = task.spec(rate)
+    if job["store"] is None:
+        frames = read(video, spec)
+    else:
+        frames, _ = Store(job["store"]).frames_many(video.identity, video.path, [spec, task.shown(video, rate)])
     made = task.generate(video, frames, seed=job["seed"], split=job["split"], count=job["per_video"])
-    return [sample_to_row(sample) for sample in made]
+    return {"samples": [sample_to_row(sample) for sample in made], "warnings": list(frames.warnings)}
 
 
 def serve(jobs: IO[str], results: IO[str]) -> None:

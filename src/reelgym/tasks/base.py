@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reelgym.data.messages import Clip, Image
 from reelgym.data.sample import Sample, Split
-from reelgym.errors import unknown
+from reelgym.errors import RequestError, unknown
 from reelgym.registry import discover, lookup
 from reelgym.scoring import Score
 from reelgym.video.types import Frames, FrameSpec, Video
@@ -52,6 +52,10 @@ class Task(ABC):
     @abstractmethod
     def spec(self, fps: float) -> FrameSpec:
         """Return how `generate` wants its frames decoded."""
+
+    @abstractmethod
+    def shown(self, video: Video, fps: float) -> FrameSpec:
+        """Return how the prompts of a video name its frames: what a store can be filled with in the same pass."""
 
     @abstractmethod
     def generate(self, video: Video, frames: Frames, *, seed: int, split: Split, count: int) -> Iterator[Sample]:
@@ -92,12 +96,12 @@ def get(name: str) -> Task:
     Raises:
         RequestError: No such task; names the nearest.
     """
-    return lookup("reelgym.tasks", Task, "task", name)()  # type: ignore[type-abstract]
+    return lookup("reelgym.tasks", Task, "task", name)()
 
 
 def names() -> list[str]:
     """Return the names of all tasks, sorted."""
-    return sorted(discover("reelgym.tasks", Task))  # type: ignore[type-abstract]
+    return sorted(discover("reelgym.tasks", Task))
 
 
 def configure(name: str, settings: Mapping[str, Any] | None = None) -> Task:
@@ -116,7 +120,10 @@ def configure(name: str, settings: Mapping[str, Any] | None = None) -> Task:
         if key not in allowed:
             raise unknown(f"setting of task {name}", key, allowed)
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in (settings or {}).items()}
-    return task(task.Config(**values))
+    try:
+        return task(task.Config(**values))
+    except TypeError as error:
+        raise RequestError(f"settings of task {name} {values}: {error}; give each the type of its default") from error
 
 
 def sample_key(task: Task, *, split: str, seed: int, source: str, index: int) -> str:

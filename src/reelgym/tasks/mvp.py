@@ -19,25 +19,26 @@ de-duplication against all kept frames, context on both sides, the margin, the m
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import permutations
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reelgym.data.messages import Clip, Image, Message, Part, Text
+from reelgym.data.messages import Clip, Image, Message
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError, RequestError
 from reelgym.scoring import Score, answer_text, corrected, ordered_chance, ordered_parts, parse_indices
 from reelgym.tasks.base import MediaReader, Task, sample_key, stream
+from reelgym.tasks.chains import smoothest
+from reelgym.tasks.shown import model_size, question
 from reelgym.video import Frames, FrameSpec, GridDescriptor, Video, deduplicate
 
-KAPPAS = (0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998)
+KAPPAS = (0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
 """What the automatic threshold tries, strictest first. Above the last one a video counts as static. Ours."""
 
 _TRIES = 8
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +61,13 @@ class MVPConfig:
     """Context frames before the gap, at least."""
     min_after: int = 2
     """Context frames after the gap, at least."""
-    margin: int = 0
+    margin: int = 1
     """Distinct frames on each side between context and hidden run that nobody sees: against boundary matching."""
     gap: float | None = None
-    """Least distance (1 - similarity) between two candidates, and between a candidate and the context. None: 1 - kappa."""
+    """Least distance (1 - similarity) of a candidate from the others and from the context. None: 1 - kappa."""
+    decoys: Literal["scattered", "run"] = "scattered"
+    """Distractors are drawn one by one (the paper), or as one run like the hidden one (ours): in a scattered pool the
+    hidden frames are the ones most alike, which gives them away without the context."""
     neighbourhood_seconds: float | None = None
     """Distractors lie at most this far from the hidden run. None: anywhere in the window of kept frames."""
     size: tuple[int, int] | None = None
@@ -82,7 +86,7 @@ class MVPConfig:
         pool = self.hidden + self.distractors
         if self.hidden < 1 or self.distractors < 0 or not 2 <= pool <= 12:
             raise RequestError(
-                f"hidden={self.hidden} and distractors={self.distractors} make a pool of {pool}: hide at least 1, pool 2 to 12"
+                f"hidden={self.hidden}, distractors={self.distractors}: hide at least 1, and make a pool of 2 to 12"
             )
         if self.min_before < 1 or self.min_after < 1 or self.margin < 0:
             raise RequestError(
@@ -96,6 +100,8 @@ class MVPConfig:
             )
         if self.against not in ("last", "all"):
             raise RequestError(f"against={self.against!r}: compare with 'last' or 'all' kept frames")
+        if self.decoys not in ("scattered", "run"):
+            raise RequestError(f"decoys={self.decoys!r}: 'scattered' or 'run'")
         if self.kappa is not None and not 0 < self.kappa <= 1:
             raise RequestError(f"kappa={self.kappa} is outside (0, 1]: give a similarity, or leave it out")
         if self.gap is not None and not 0 <= self.gap < 1:
@@ -107,14 +113,28 @@ class MVPConfig:
         return self.frames + self.distractors + 2 * self.margin
 
 
+@dataclass(frozen=True, eq=False)
+class Film:
+    """The frames of one video that differ in time, (F,) of them, and the threshold above which two count as one."""
+
+    times: NDArray[np.float64]
+    described: NDArray[np.float32]
+    kappa: float
+
+
 @dataclass(frozen=True)
 class Puzzle:
-    """Places of one puzzle in the frames it was drawn from, each ascending but `pool`, which is shuffled."""
+    """Places of one puzzle in its film, each ascending but `pool`, which is shuffled."""
 
     before: list[int]
     hidden: list[int]
     after: list[int]
     pool: list[int]
+
+    @property
+    def signature(self) -> tuple[int, ...]:
+        """What makes two puzzles of one film the same question, whatever the order of the pool."""
+        return (*self.hidden, *sorted(self.pool))
 
 
 class MVP(Task):
@@ -133,26 +153,44 @@ class MVP(Task):
         """Return the spec at which frames are compared; prompts name the same instants at the model's size."""
         return FrameSpec(fps=fps, short_side=self.config.analysis_side)
 
+    def shown(self, video: Video, fps: float) -> FrameSpec:
+        """Return the spec that the prompts of a video name."""
+        config = self.config
+        fitted = model_size(video.height, video.width, config.short_side, config.max_pixels, config.multiple)
+        return FrameSpec(fps=fps, size=config.size or fitted)
+
     def generate(self, video: Video, frames: Frames, *, seed: int, split: Split, count: int) -> Iterator[Sample]:
         """Yield up to `count` puzzles; fewer where draws repeat or break the gap. See `Task.generate`."""
-        distinct = np.flatnonzero(np.diff(frames.times, prepend=-1.0) > 0)
-        times = frames.times[distinct]
-        if len(times) < self.config.window:
-            reason = f"too short: {len(times)} frames at {frames.spec.fps:g} fps, a puzzle takes {self.config.window}"
-            raise MediaError(video.path, "task", reason)
-        described = GridDescriptor().describe(frames.pixels[distinct])
-        kappa = self._threshold(video, described)
+        film = self._film(video, frames)
         seen: set[tuple[int, ...]] = set()
         for index in range(count):
             key = sample_key(self, split=split, seed=seed, source=video.identity, index=index)
-            puzzle = self._draw(described, times, kappa, stream(key), seen)
-            if puzzle is not None:
-                seen.add(_signature(puzzle))
-                fields = self._fields(puzzle, video, frames.spec, times, described)
-                fields["provenance"] |= {"kappa": kappa, "seed": seed, "index": index}
-                yield Sample(id=f"{self.name}-{split}-{key[:16]}", task=self.name, split=split, **fields)
+            puzzle = self._draw(film, stream(key), seen)
+            if puzzle is None:
+                continue
+            seen.add(puzzle.signature)
+            times = {name: [float(film.times[i]) for i in places] for name, places in asdict(puzzle).items()}
+            shown = self.shown(video, frames.spec.fps or self.config.fps)
+            context = times["before"], times["after"]
+            parts = question(video.identity, shown, context, times["pool"], len(puzzle.hidden))
+            yield Sample(
+                id=f"{self.name}-{split}-{key[:16]}",
+                task=self.name,
+                split=split,
+                messages=(Message("user", parts),),
+                answer=[puzzle.pool.index(place) + 1 for place in puzzle.hidden],
+                evidence={
+                    "hidden_times": times["hidden"],
+                    "candidate_times": times["pool"],
+                    "context_times": list(context),
+                    "pool": len(puzzle.pool),
+                },
+                facets={"hidden": len(puzzle.hidden), "distractors": len(puzzle.pool) - len(puzzle.hidden)},
+                provenance={"source": video.identity, "fps": shown.fps, "seed": seed, "index": index}
+                | {"kappa": film.kappa, "similarities": _similarities(puzzle, film)},
+            )
         if not seen:
-            raise MediaError(video.path, "task", f"no puzzle keeps the gap of {self._gap(kappa):g} between its frames")
+            raise MediaError(video.path, "task", f"no puzzle keeps the gap of {self._gap(film):g} between its frames")
 
     def score(self, reply: str, sample: Sample) -> Score:
         """Return the score of a reply; an invalid one has 0 in every raw part, corrected like any other 0."""
@@ -193,182 +231,97 @@ class MVP(Task):
             "context_free": _reply(smoothest(among, count)),
         }
 
-    def _gap(self, kappa: float) -> float:
-        return 1 - kappa if self.config.gap is None else self.config.gap
+    def _gap(self, film: Film) -> float:
+        return 1 - film.kappa if self.config.gap is None else self.config.gap
 
-    def _threshold(self, video: Video, described: NDArray[np.float32]) -> float:
-        """Return kappa, as set or the strictest that leaves a whole window from the first frame on."""
-        config = self.config
+    def _film(self, video: Video, frames: Frames) -> Film:
+        """Return the frames without repeats, and kappa: as set, or the strictest that leaves a whole window.
+
+        Raises:
+            MediaError: The video is too short or too static for one window.
+        """
+        window = self.config.window
+        fresh = np.flatnonzero(np.diff(frames.times, prepend=-1.0) > 0)
+        if len(fresh) < window:
+            reason = f"too short: {len(fresh)} frames at {frames.spec.fps:g} fps, a puzzle takes {window}"
+            raise MediaError(video.path, "task", reason)
+        described = GridDescriptor().describe(frames.pixels[fresh])
         kept = 0
-        for kappa in KAPPAS if config.kappa is None else (config.kappa,):
-            kept = len(deduplicate(described, kappa, against=config.against, limit=config.window))
-            if kept == config.window:
-                return kappa
-        reason = f"static: {kept} of {len(described)} frames differ (similarity at most {kappa:g}), a puzzle takes {config.window}"
+        for kappa in KAPPAS if self.config.kappa is None else (self.config.kappa,):
+            kept = len(deduplicate(described, kappa, against=self.config.against, limit=window))
+            if kept == window:
+                return Film(frames.times[fresh], described, kappa)
+        reason = f"static: {kept} of {len(fresh)} frames differ (kappa {kappa:g}), a puzzle takes {window}"
         raise MediaError(video.path, "task", reason)
 
-    def _draw(
-        self,
-        described: NDArray[np.float32],
-        times: NDArray[np.float64],
-        kappa: float,
-        rng: np.random.Generator,
-        seen: set[tuple[int, ...]],
-    ) -> Puzzle | None:
+    def _draw(self, film: Film, rng: np.random.Generator, seen: set[tuple[int, ...]]) -> Puzzle | None:
         """Return a puzzle not seen before that keeps the gap, or None after a few tries."""
         for _ in range(_TRIES):
-            puzzle = self._cut(self._window(described, kappa, rng), times, rng)
-            if puzzle is None or _signature(puzzle) in seen:
+            puzzle = self._cut(film, self._window(film, rng), rng)
+            if puzzle is None or puzzle.signature in seen:
                 continue
-            shown = described[puzzle.before + puzzle.after + puzzle.pool]
-            similar = shown @ described[puzzle.pool].T
-            similar[np.arange(len(shown))[-len(puzzle.pool) :], np.arange(len(puzzle.pool))] = -1
-            if similar.max() <= 1 - self._gap(kappa) + 1e-6:
+            if _closest(puzzle, film) <= 1 - self._gap(film) + _ROUNDING:
                 return puzzle
         return None
 
-    def _window(self, described: NDArray[np.float32], kappa: float, rng: np.random.Generator) -> list[int]:
+    def _window(self, film: Film, rng: np.random.Generator) -> list[int]:
         """Return the places of a window of distinct frames from a random start on; the first frame always works."""
         size = self.config.window
-        start = len(described) - size + 1
+        start = len(film.times) - size + 1
         while True:
             start = int(rng.integers(start)) if start > 0 else 0
-            kept = deduplicate(described, kappa, against=self.config.against, start=start, limit=size)
+            kept = deduplicate(film.described, film.kappa, against=self.config.against, start=start, limit=size)
             if len(kept) == size or start == 0:
                 return kept
 
-    def _cut(self, window: list[int], times: NDArray[np.float64], rng: np.random.Generator) -> Puzzle | None:
+    def _cut(self, film: Film, window: list[int], rng: np.random.Generator) -> Puzzle | None:
         """Return the window cut into context, margins, hidden run and distractors; None where too few are near.
 
         Distractors never lie between the two context frames beside the gap, so no distractor fills it.
         """
         config = self.config
         shown_before = int(rng.integers(config.min_before, config.frames - config.hidden - config.min_after + 1))
-        taken_before = int(rng.integers(config.distractors + 1))
+        if config.decoys == "run":
+            taken_before = config.distractors * int(rng.integers(2))
+        else:
+            taken_before = int(rng.integers(config.distractors + 1))
         first = shown_before + taken_before + config.margin
         stop = first + config.hidden
         before, hidden, after = window[: first - config.margin], window[first:stop], window[stop + config.margin :]
         reach = np.inf if config.neighbourhood_seconds is None else config.neighbourhood_seconds
-        near_before = [place for place in before[:-1] if times[place] >= times[hidden[0]] - reach]
-        near_after = [place for place in after[1:] if times[place] <= times[hidden[-1]] + reach]
+        near_before = [place for place in before[:-1] if film.times[place] >= film.times[hidden[0]] - reach]
+        near_after = [place for place in after[1:] if film.times[place] <= film.times[hidden[-1]] + reach]
         taken_after = config.distractors - taken_before
         if len(near_before) < taken_before or len(near_after) < taken_after:
             return None
-        chosen = {*rng.permutation(near_before)[:taken_before], *rng.permutation(near_after)[:taken_after]}
-        distractors = sorted(int(place) for place in chosen)
+        distractors = self._some(near_before, taken_before, rng) + self._some(near_after, taken_after, rng)
         pool = [int(place) for place in rng.permutation(hidden + distractors)]
-        left, right = ([place for place in side if place not in chosen] for side in (before, after))
+        left, right = ([place for place in side if place not in distractors] for side in (before, after))
         return Puzzle(left, hidden, right, pool)
 
-    def _fields(
-        self, puzzle: Puzzle, video: Video, spec: FrameSpec, times: NDArray[np.float64], described: NDArray[np.float32]
-    ) -> dict[str, Any]:
-        def at(places: list[int]) -> list[float]:
-            return [float(time) for time in times[places]]
-
-        shown = FrameSpec(fps=spec.fps, size=self._size(video))
-        before, after, pool = at(puzzle.before), at(puzzle.after), at(puzzle.pool)
-        parts = question(video.identity, shown, before, after, pool, len(puzzle.hidden))
-        among = described[puzzle.pool] @ described[puzzle.pool].T
-        edges = described[[puzzle.before[-1], puzzle.after[0]]] @ described[[puzzle.hidden[0], puzzle.hidden[-1]]].T
-        return {
-            "messages": (Message("user", parts),),
-            "answer": [puzzle.pool.index(place) + 1 for place in puzzle.hidden],
-            "evidence": {
-                "hidden_times": at(puzzle.hidden),
-                "candidate_times": pool,
-                "context_times": [before, after],
-                "pool": len(pool),
-            },
-            "facets": {"hidden": len(puzzle.hidden), "distractors": len(pool) - len(puzzle.hidden)},
-            "provenance": {
-                "source": video.identity,
-                "fps": spec.fps,
-                "similarities": {
-                    "candidates": round(float((among - 2 * np.eye(len(pool))).max()), 4),
-                    "edges": [round(float(edges[0, 0]), 4), round(float(edges[1, 1]), 4)],
-                },
-            },
-        }
-
-    def _size(self, video: Video) -> tuple[int, int]:
-        config = self.config
-        if config.size is not None:
-            return config.size
-        return model_size(video.height, video.width, config.short_side, config.max_pixels, config.multiple)
+    def _some(self, places: list[int], count: int, rng: np.random.Generator) -> list[int]:
+        """Return `count` of the places: neighbours in a run, or any."""
+        if self.config.decoys == "run":
+            start = int(rng.integers(len(places) - count + 1))
+            return places[start : start + count]
+        return [int(place) for place in rng.permutation(places)[:count]]
 
 
-def question(
-    video: str, spec: FrameSpec, before: list[float], after: list[float], pool: list[float], count: int
-) -> tuple[Part, ...]:
-    """Return the prompt: the context on both sides as clips with their times, the candidates as images without.
-
-    Args:
-        video: Identity of the source.
-        spec: At the model's size.
-        before: Times in seconds of the frames before the gap; `after` those behind it; `pool` the candidates.
-        after: See `before`.
-        pool: See `before`; candidate 1 first.
-        count: K.
-    """
-    parts: list[Part] = [
-        Text(f"Before the gap, {before[0]:.1f} to {before[-1]:.1f} s:\n"),
-        Clip(video=video, spec=spec, times=tuple(before)),
-        Text(f"\nAfter the gap, {after[0]:.1f} to {after[-1]:.1f} s:\n"),
-        Clip(video=video, spec=spec, times=tuple(after)),
-        Text(f"\nWhich {count} of these {len(pool)} candidates fill the gap, in time order?"),
-    ]
-    for number, time in enumerate(pool, 1):
-        parts += [Text(f"\nCandidate {number}: "), Image(video=video, spec=spec, time=time)]
-    return (*parts, Text(f"\nAnswer with {count} candidate numbers."))
+def _closest(puzzle: Puzzle, film: Film) -> float:
+    """Return the largest similarity between a candidate and any other frame of the puzzle."""
+    context = puzzle.before + puzzle.after
+    similar = film.described[puzzle.pool] @ film.described[puzzle.pool + context].T
+    np.fill_diagonal(similar, -1)
+    return float(similar.max())
 
 
-def model_size(height: int, width: int, short_side: int | None, max_pixels: int, multiple: int) -> tuple[int, int]:
-    """Return (height, width) in multiples of `multiple`, the aspect kept as well as they allow, within `max_pixels`.
-
-    >>> model_size(720, 1280, None, 128 * 28 * 28, 28)
-    (224, 420)
-    >>> model_size(720, 1280, 28, 128 * 28 * 28, 28)
-    (28, 56)
-    """
-    scale = (max_pixels / (height * width)) ** 0.5 if short_side is None else short_side / min(height, width)
-    high, wide = (max(1, round(side * scale / multiple)) for side in (height, width))
-    while high * wide * multiple * multiple > max_pixels and max(high, wide) > 1:
-        high, wide = (high - 1, wide) if high > wide else (high, wide - 1)
-    return high * multiple, wide * multiple
-
-
-def smoothest(
-    among: NDArray[np.float64],
-    count: int,
-    first: NDArray[np.float64] | None = None,
-    last: NDArray[np.float64] | None = None,
-) -> tuple[int, ...]:
-    """Return the chain of `count` places whose neighbours are most similar in sum; the smallest one wins a tie.
-
-    Args:
-        among: (P, P) similarities.
-        count: Length of the chain, at most P.
-        first: (P,) what a place adds when it comes first; None adds nothing.
-        last: (P,) the same for the last.
-    """
-    chains = _chains(len(among), count)
-    total = np.zeros(len(chains))
-    for left, right in zip(chains.T[:-1], chains.T[1:], strict=True):
-        total += (among[left, right] + among[right, left]) / 2
-    total += 0 if first is None else first[chains[:, 0]]
-    total += 0 if last is None else last[chains[:, -1]]
-    return tuple(int(place) for place in chains[int(np.argmax(total.round(5)))])
-
-
-@lru_cache(maxsize=8)
-def _chains(pool: int, count: int) -> NDArray[np.int8]:
-    return np.array(list(permutations(range(pool), count)), dtype=np.int8)
+def _similarities(puzzle: Puzzle, film: Film) -> dict[str, float]:
+    """Return how alike the frames on the two sides of each edge of the gap are, and the closest pair of a candidate."""
+    rows = film.described
+    left = float(rows[puzzle.before[-1]] @ rows[puzzle.hidden[0]])
+    right = float(rows[puzzle.hidden[-1]] @ rows[puzzle.after[0]])
+    return {"left": round(left, 4), "right": round(right, 4), "closest": round(_closest(puzzle, film), 4)}
 
 
 def _reply(places: tuple[int, ...]) -> str:
     return ", ".join(str(place + 1) for place in places)
-
-
-def _signature(puzzle: Puzzle) -> tuple[int, ...]:
-    return (*puzzle.hidden, -1, *sorted(puzzle.pool))
