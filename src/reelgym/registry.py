@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from pathlib import Path
@@ -15,13 +16,13 @@ T = TypeVar("T")
 
 
 def modules(package: str) -> list[str]:
-    """Return the full names of the package's public modules, sorted; nothing of them is imported.
+    """Return the full names of the package's public modules, sorted; nothing of it is imported. No package, none.
 
     >>> "reelgym.video.types" in modules("reelgym.video")
     True
     """
-    paths = importlib.import_module(package).__path__
-    return sorted(f"{package}.{found.name}" for found in pkgutil.iter_modules(paths) if not found.name.startswith("_"))
+    found = pkgutil.iter_modules(_folders(package))
+    return sorted(f"{package}.{module.name}" for module in found if not module.name.startswith("_"))
 
 
 def _is_entry(value: object, base: type, module_name: str) -> bool:
@@ -47,7 +48,7 @@ def discover(package: str, base: type[T]) -> dict[str, type[T]]:
             if not _is_entry(value, base, module_name):
                 continue
             name = value.name
-            assert name not in found, f"{found[name]} and {value} share the name {name!r}"
+            assert found.get(name, value) is value, f"{found[name]} and {value} share the name {name!r}"
             found[name] = value
     return dict(sorted(found.items()))
 
@@ -64,17 +65,17 @@ def lookup(package: str, base: type[T], kind: str, name: str) -> type[T]:
     return found[name]
 
 
-def catalogue(package: str) -> dict[str, str]:
+def catalogue(package: str, decorator: str = "") -> dict[str, str]:
     """Return {name: first line of the docstring} of the package's entries, read from the source and not imported.
 
     So that listing needs no optional package. An entry is a public class with a class attribute `name` that is a plain
-    string.
+    string, or a function under `@decorator`.
     """
-    found: dict[str, str] = {}
+    found = {name: line for name, (_, line) in decorated(package, decorator).items()}
     for module_name in modules(package):
         for node in _parse(module_name).body:
             if isinstance(node, ast.ClassDef) and (name := _class_name(node)) and not node.name.startswith("_"):
-                found[name] = first_line(node)
+                found[name] = _first_line(node)
     return dict(sorted(found.items()))
 
 
@@ -84,18 +85,22 @@ def decorated(package: str, decorator: str) -> dict[str, tuple[str, str]]:
     for module_name in modules(package):
         for node in _parse(module_name).body:
             if isinstance(node, ast.FunctionDef) and any(_is_named(d, decorator) for d in node.decorator_list):
-                found[node.name] = (module_name, first_line(node))
+                found[node.name] = (module_name, _first_line(node))
     return dict(sorted(found.items()))
 
 
-def first_line(node: ast.ClassDef | ast.FunctionDef) -> str:
-    """Return the first line of a definition's docstring, empty where it has none."""
+def _first_line(node: ast.ClassDef | ast.FunctionDef) -> str:
     return (ast.get_docstring(node) or "").partition("\n")[0]
+
+
+def _folders(package: str) -> list[str]:
+    spec = importlib.util.find_spec(package)
+    return list(spec.submodule_search_locations or ()) if spec else []
 
 
 def _parse(module_name: str) -> ast.Module:
     parent, _, leaf = module_name.rpartition(".")
-    for root in importlib.import_module(parent).__path__:
+    for root in _folders(parent):
         for path in (Path(root, f"{leaf}.py"), Path(root, leaf, "__init__.py")):
             if path.is_file():
                 return ast.parse(path.read_text(encoding="utf-8"))

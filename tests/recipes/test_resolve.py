@@ -108,6 +108,7 @@ def test_every_kind_of_value_is_read_by_its_annotation() -> None:
         ("epsilon_high=1", "'algorithm.clip_high'"),
         ("epsilon=1", "'algorithm.clip_low'"),
         ("model_name_or_path=x", "'policy'"),
+        ("train_files=x", "'data'"),
         ("config.kl_cof=1", "'config.kl_coef'"),
         ("grop_size=1", "'group_size'"),
     ],
@@ -275,6 +276,11 @@ def test_a_recipe_that_loads_at_once_is_called_only_once(rl_recipe: str) -> None
     found = resolve(rl_recipe.replace(":rl", ":eager"), ["lr=1", "group_size=8"])
     assert found.run.data.media.__globals__["loaded"] == ["train"]
     assert dict((row[0], row[1]) for row in found.table())["data"].startswith("1 items, digest ")
+
+
+def test_model_and_policy_are_two_names_of_one_setting() -> None:
+    assert toy_resolve("model=other").run.policy == "other"
+    assert _message("model=a", "policy=b") == "model=a and policy=b are one setting; keep one"
 
 
 def test_a_setting_under_two_of_its_names_is_given_twice() -> None:

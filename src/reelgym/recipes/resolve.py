@@ -61,11 +61,6 @@ class Resolved:
         )
 
 
-def names() -> dict[str, str]:
-    """Return {name: one line} of every recipe in the package, without importing any."""
-    return {name: line for name, (_, line) in registry.decorated(PACKAGE, "recipe").items()}
-
-
 def resolve(name: str, overrides: Sequence[str] = ()) -> Resolved:
     """Return the run that a recipe and overrides describe.
 
@@ -154,6 +149,7 @@ def replay(config: Mapping[str, Any], given: Mapping[str, str] | None = None) ->
 
 def _from_function(name: str, function: Callable[..., Any], given: dict[str, str]) -> Resolved:
     hints, parameters = get_type_hints(function), inspect.signature(function).parameters
+    given = _model_or_policy(given, parameters)
     arguments = {key: values.parse(key, text, hints.get(key, str)) for key, text in given.items() if key in parameters}
     required = [p.name for p in parameters.values() if p.default is p.empty]
     if missing := [key for key in required if key not in arguments]:
@@ -167,6 +163,15 @@ def _from_function(name: str, function: Callable[..., Any], given: dict[str, str
     if any(f.name == tree.ORIGIN for f in fields(final)):
         final = replace(final, **{tree.ORIGIN: {"recipe": name, "settings": given}})
     return replace(bare, run=final, origins=origins)
+
+
+def _model_or_policy(given: dict[str, str], parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings with `model` and `policy` under the one the recipe takes: both mean what to start from."""
+    ours = "model" if "model" in parameters else "policy"
+    names = [key for key in ("model", "policy") if key in given]
+    if len(names) > 1:
+        raise RequestError(f"model={given['model']} and policy={given['policy']} are one setting; keep one")
+    return {ours if key in names else key: text for key, text in given.items()}
 
 
 def _full_keys(bare: Resolved, given: Mapping[str, str]) -> dict[str, str]:

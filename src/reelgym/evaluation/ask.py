@@ -1,0 +1,105 @@
+"""Which samples a model is asked, under which prompts and probes: one evaluation of one model from end to end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from reelgym.data.sample import Sample
+from reelgym.errors import RequestError, unknown
+from reelgym.evaluation.results import Evaluation
+from reelgym.evaluation.runner import Progress, evaluate
+from reelgym.tasks.base import MediaReader
+
+VARIANTS = ("direct", "tagged")
+
+
+def subset(samples: Sequence[Sample], limit: int, seed: int = 0) -> list[Sample]:
+    """Return at most `limit` samples, a seeded choice that takes whole videos as long as they fit; 0 returns all.
+
+    Raises:
+        RequestError: There are no samples.
+    """
+    if not samples:
+        raise RequestError("no samples in this split: try --split all, or make a dataset of more videos")
+    if not 0 < limit < len(samples):
+        return list(samples)
+
+    def rank(sample: Sample) -> str:
+        return hashlib.sha256(f"{seed} {sample.source}".encode()).hexdigest()
+
+    kept = {sample.id for sample in sorted(samples, key=rank)[:limit]}
+    return [sample for sample in samples if sample.id in kept]
+
+
+def prompts(prompt: str, model: str) -> list[str]:
+    """Return the instructions to ask a model with.
+
+    Args:
+        prompt: `direct`, `tagged`, `both`, or `auto`: the one a run was trained with, both for any other model.
+        model: Name, folder, `RUN` or `RUN@step-N`.
+    """
+    if prompt in VARIANTS:
+        return [prompt]
+    if prompt not in ("auto", "both"):
+        raise unknown("prompt", prompt, ("auto", "both", *VARIANTS))
+    config = Path(model.partition("@")[0], "config.json")
+    if prompt == "auto" and config.is_file():
+        variant = json.loads(config.read_text(encoding="utf-8")).get("variant")
+        return [variant] if variant in VARIANTS else list(VARIANTS)
+    return list(VARIANTS)
+
+
+def ask(
+    model: str,
+    samples: Sequence[Sample],
+    media: MediaReader,
+    *,
+    variants: Sequence[str],
+    probes: Sequence[str] = (),
+    max_tokens: int = 256,
+    seed: int = 0,
+    settings: dict[str, Any] | None = None,
+    stage: Callable[[str], Progress] | None = None,
+) -> dict[str, Evaluation]:
+    """Return the evaluations of one model: under every prompt, and each probe under the better prompt.
+
+    Args:
+        model: As `models.load` takes it.
+        samples: What to ask.
+        media: Turns images and clips into pixels.
+        variants: Prompts.
+        probes: Names of probes.
+        max_tokens: Cap of a reply.
+        seed: Of the probes.
+        settings: Whatever else the numbers depend on; stored with them.
+        stage: From a piece of work's name to what is told (done, in all).
+
+    Returns:
+        By name: `VARIANT`, and `VARIANT-PROBE`.
+    """
+    from reelgym import models
+
+    policy = models.load(model)
+
+    def one(variant: str, probe: str | None) -> Evaluation:
+        name = " ".join(filter(None, ("ask", model, variant, probe)))
+        return evaluate(
+            policy,
+            samples,
+            media,
+            variant=variant,
+            probe=probe,
+            max_tokens=max_tokens,
+            seed=seed,
+            model=model,
+            settings=settings,
+            progress=stage(name) if stage else None,
+        )
+
+    made = {variant: one(variant, None) for variant in variants}
+    better = max(made, key=lambda variant: made[variant].mean().mean)
+    return made | {f"{better}-{probe}": one(better, probe) for probe in probes}
