@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from reelgym.errors import RequestError
 from reelgym.models.kernels import attend, attend_backward, merge
@@ -51,6 +52,12 @@ def install(model: nn.Module) -> None:
 def no_mask(device: torch.device) -> Tensor:
     """Return the (1, 1, 1, 1) stand-in that keeps transformers from building a mask; the layout replaces it."""
     return torch.zeros(1, 1, 1, 1, device=device)
+
+
+def states(output: BaseModelOutputWithPast) -> Tensor:
+    """Return the hidden states (B, T, D) of a model's output."""
+    assert output.last_hidden_state is not None
+    return output.last_hidden_state
 
 
 def _attention(
@@ -187,7 +194,7 @@ class _Packed(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         query, key, value, out, *norms = ctx.saved_tensors
         layout: PackedLayout = ctx.layout
         given = torch.zeros_like(query), torch.zeros_like(key), torch.zeros_like(value)

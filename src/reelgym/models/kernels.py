@@ -128,4 +128,4 @@ def _repeat(tensor: Tensor, heads: int) -> Tensor:
 
 
 def _reduce(tensor: Tensor, heads: int) -> Tensor:
-    return tensor if tensor.shape[1] == heads else tensor.unflatten(1, (heads, -1)).sum(2)
+    return tensor if tensor.shape[1] == heads else tensor.reshape(len(tensor), heads, -1, *tensor.shape[2:]).sum(2)

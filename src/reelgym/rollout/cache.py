@@ -133,13 +133,9 @@ class GroupCache:
         places = alive.nonzero()[:, 0]
         for layer, (keys, values) in self._own.items():
             self._own[layer] = keys.index_select(0, places), values.index_select(0, places)
-        counts = [len(members) for block in self._blocks for members in [block.members]]
-        flags = alive.split([count for block in self._blocks for count in block.members])
-        left = [int(flag.sum()) for flag in flags]
-        blocks: list[_Block | None] = []
-        for block, count in zip(self._blocks, counts, strict=True):
-            blocks.append(block.keep(left[:count]))
-            left = left[count:]
+        flags = torch.split(alive, [count for block in self._blocks for count in block.members])
+        left = iter([int(flag.sum()) for flag in flags])
+        blocks = [block.keep([next(left) for _ in block.members]) for block in self._blocks]
         self._blocks = [block for block in blocks if block is not None]
 
     def _room(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -47,7 +47,7 @@ def narrow(chances: Tensor, params: SamplingParams) -> Tensor:
     Reference: top-p is nucleus sampling, Holtzman et al., arXiv 1904.09751; min-p is Nguyen et al., arXiv 2407.01082.
     """
     if params.top_k or params.top_p < 1:
-        ranked, ids = chances.sort(-1, descending=True, stable=True)
+        ranked, ids = chances.sort(dim=-1, descending=True, stable=True)
         if params.top_k:
             ranked[:, params.top_k :] = 0.0
         if params.top_p < 1:

@@ -38,6 +38,7 @@ class LocalSampler:
     """
 
     def __init__(self, policy: Policy, *, max_rows: int = 256) -> None:
+        """Take a policy; see the class."""
         if max_rows < 1:
             raise RequestError(f"max_rows={max_rows} is below 1: give the completions to decode at once")
         self.policy, self.max_rows = policy, max_rows
@@ -61,9 +62,7 @@ class LocalSampler:
             raise RequestError(f"n={n} is below 1: give the completions per prompt")
         if streams is None and params.temperature > 0:
             raise RequestError(f"temperature={params.temperature} needs streams; only greedy decoding goes without")
-        for name, given in (("streams", streams and streams.prompts), ("features", features)):
-            if given is not None and len(given) != len(prompts):
-                raise RequestError(f"{len(given)} {name} for {len(prompts)} prompts: give one for each")
+        _check_counts(len(prompts), streams, features)
         attention.install(self.policy.model)
         was_training = self.policy.model.training
         self.policy.model.eval()
@@ -95,7 +94,7 @@ class _Wave:
         draws: Tensor | None,
     ) -> None:
         self.policy, self.prompts, self.features, self.n, self.params = policy, prompts, features, n, params
-        self.device = next(policy.model.parameters()).device
+        self.device = policy.device
         self.draws = None if draws is None else draws.to(self.device)
         """(B, max_tokens) float64."""
         rows, tokens = n * len(prompts), params.max_tokens
@@ -133,28 +132,28 @@ class _Wave:
         """Return the logits (B, V) of the first tokens and the cache of the prompts, run as one packed row."""
         lengths = [len(prompt.ids) for prompt in self.prompts]
         prefill = Prefill(PackedLayout(rectangles(lengths, self.device)))
-        hidden = self.policy.hidden(
+        output = self.policy.hidden(
             torch.cat([prompt.ids for prompt in self.prompts]).to(self.device)[None],
             torch.cat([prompt.positions for prompt in self.prompts], 1).to(self.device)[:, None],
             features=self.features,
             layout=prefill,
             attention_mask=self.mask,
-        ).last_hidden_state[0]
+        )
         last = torch.tensor(lengths, device=self.device).cumsum(0) - 1
-        logits = self.policy.logits(hidden[last]).repeat_interleave(self.n, 0)
+        logits = self.policy.logits(attention.states(output)[0, last]).repeat_interleave(self.n, 0)
         return logits, GroupCache(prefill, lengths, self.n)
 
     def _forward(self, tokens: Tensor, positions: Tensor, cache: GroupCache) -> Tensor:
         """Return the logits (b, V) after `tokens` (b,) at `positions` (b,)."""
-        hidden = self.policy.hidden(
+        output = self.policy.hidden(
             tokens[:, None],
             positions[None, :, None].expand(3, -1, -1),
             features=None,
             layout=cache,
             attention_mask=self.mask,
-        ).last_hidden_state
+        )
         cache.length += 1
-        return self.policy.logits(hidden[:, 0])
+        return self.policy.logits(attention.states(output)[:, 0])
 
     def _end(self, rows: Tensor, alive: Tensor, tokens: Tensor, step: int) -> Tensor:
         """Return who goes on (b,) after `tokens` (b,) was drawn as token `step`; note where and why the others end."""
@@ -192,6 +191,16 @@ class _Wave:
             )
             turns.append(turn)
         return turns
+
+
+def _check_counts(prompts: int, streams: Streams | None, features: Sequence[Features] | None) -> None:
+    counts = {
+        "streams": prompts if streams is None else len(streams.prompts),
+        "features": prompts if features is None else len(features),
+    }
+    for name, count in counts.items():
+        if count != prompts:
+            raise RequestError(f"{count} {name} for {prompts} prompts: give one for each")
 
 
 def _draws(streams: Streams, places: Sequence[int], n: int, params: SamplingParams) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal, overload
 
 import torch
@@ -114,18 +115,43 @@ def group_logprobs(
     row = _pack(policy, items)
     attention.install(policy.model)
     features = [items[place].features for place in row.order]
-    hidden = policy.hidden(
+    output = policy.hidden(
         row.ids[None],
         row.positions[:, None],
-        features=None if any(f is None for f in features) else features,
+        features=[given for given in features if given is not None],
         layout=row.layout,
         attention_mask=attention.no_mask(row.ids.device),
-    ).last_hidden_state[0]
-    picked = hidden.index_select(0, row.sources)
+    )
+    hidden = attention.states(output)[0].index_select(0, row.sources)
     chunk = chunk_tokens or max(1, LOGIT_CELLS // policy.model.config.get_text_config().vocab_size)
-    logprobs, entropies = _scored(policy, picked, row.targets, temperature, with_entropy, chunk)
-    found = row.split(logprobs, items)
-    return (found, row.split(entropies, items)) if with_entropy else found
+    logprobs, entropies = _scored(policy, hidden, row.targets, temperature, with_entropy, chunk)
+    found = _by_item(logprobs, items)
+    return (found, _by_item(entropies, items)) if with_entropy else found
+
+
+def padded_logprobs(
+    policy: Policy, items: Sequence[PackItem], *, temperature: float = 1.0, with_entropy: bool = False
+) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+    """Return what `group_logprobs` returns (entropies zero unless asked for) the plain way: an oracle for tests.
+
+    Every (prompt, completion) is a row of its own under transformers' own causal attention.
+    """
+    found: list[Tensor] = []
+    entropies: list[Tensor] = []
+    for item in items:
+        for completion in item.completions:
+            prompt, ids = item.prompt, torch.as_tensor(completion, dtype=torch.int64)
+            after = prompt.next_position + torch.arange(len(ids))
+            output = policy.hidden(
+                torch.cat([prompt.ids, ids]).to(policy.device)[None],
+                torch.cat([prompt.positions, after.expand(3, -1)], 1).to(policy.device)[:, None],
+                features=None if item.features is None else [item.features],
+            )
+            hidden = attention.states(output)[0, len(prompt.ids) - 1 : -1]
+            scored = token_logprobs(policy, hidden, ids.to(policy.device), temperature, with_entropy)
+            found.append(scored[0])
+            entropies.append(scored[1])
+    return _by_item(torch.cat(found), items), _by_item(torch.cat(entropies), items)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,68 +170,91 @@ class _Row:
     targets: Tensor
     """(M,) int64: the completion tokens."""
 
-    @staticmethod
-    def split(flat: Tensor, items: Sequence[PackItem]) -> list[list[Tensor]]:
-        """Return (M,) as [item][completion] -> (T,)."""
-        parts = iter(flat.split([len(completion) for item in items for completion in item.completions]))
-        return [[next(parts) for _ in item.completions] for item in items]
+
+class _Builder:
+    """Grows a row: first every prompt, then the branches. A completion's last token predicts nothing and stays out."""
+
+    def __init__(self, items: Sequence[PackItem], device: torch.device) -> None:
+        self.device = device
+        self.prompts = [item.prompt for item in items]
+        self.completions = [
+            [torch.as_tensor(completion, dtype=torch.int64, device=device) for completion in item.completions]
+            for item in items
+        ]
+        self.ids: list[Tensor] = []
+        self.positions: list[Tensor] = []
+        self.total = 0
+        self.starts: dict[int, int] = {}
+        """Where the prompt of each place begins."""
+        self.sources: dict[tuple[int, int], Tensor] = {}
+
+    def shape(self, place: int) -> tuple[bool, int, int]:
+        """Return (branches, length, members): items of one shape stand side by side and share kernel calls."""
+        length, group = len(self.prompts[place].ids), self.completions[place]
+        return (True, length, len(group)) if len(group) != 1 else (False, length + len(group[0]), 1)
+
+    def prompt(self, place: int) -> int:
+        """Append a prompt, and its completion if it is the only one; return the tokens appended."""
+        begin, prompt = self.total, self.prompts[place]
+        self.starts[place] = begin
+        self._append(prompt.ids.to(self.device), prompt.positions.to(self.device))
+        if len(self.completions[place]) == 1:
+            self._completion(place, 0)
+        return self.total - begin
+
+    def branch(self, places: Sequence[int]) -> Branch | None:
+        """Append the completions of items of one shape; None where they hold no token."""
+        begin = self.total
+        rows = [self._completion(place, member) for place in places for member in range(len(self.completions[place]))]
+        if self.total == begin:
+            return None
+        prompts = Rectangle.of(self.starts[places[0]], [len(self.prompts[place].ids) for place in places], self.device)
+        return Branch(prompts, Rectangle.of(begin, rows, self.device))
+
+    def _completion(self, place: int, member: int) -> int:
+        completion, prompt = self.completions[place][member], self.prompts[place]
+        inner, begin = completion[:-1], self.total
+        positions = prompt.next_position + torch.arange(len(inner), device=self.device)
+        self._append(inner, positions.expand(3, -1))
+        first = torch.full((min(len(completion), 1),), self.starts[place] + len(prompt.ids) - 1)
+        self.sources[place, member] = torch.cat([first, begin + torch.arange(len(inner))])
+        return len(inner)
+
+    def _append(self, ids: Tensor, positions: Tensor) -> None:
+        self.ids.append(ids)
+        self.positions.append(positions)
+        self.total += len(ids)
 
 
 def _pack(policy: Policy, items: Sequence[PackItem]) -> _Row:
-    if not items or not any(len(completion) for item in items for completion in item.completions):
+    """Return the row of `items`, equal shapes side by side."""
+    if not any(len(completion) for item in items for completion in item.completions):
         raise RequestError("no completion token to score: give at least one item with a completion that is not empty")
-    device = next(policy.model.parameters()).device
-    completions = [[torch.as_tensor(c, dtype=torch.int64, device=device) for c in item.completions] for item in items]
-    shapes = [
-        (len(group) != 1, len(item.prompt.ids), len(group)) for item, group in zip(items, completions, strict=True)
-    ]
-    order = sorted(range(len(items)), key=lambda place: shapes[place])
-    ids: list[Tensor] = []
-    positions: list[Tensor] = []
-    lengths: list[int] = []
-    sources: dict[tuple[int, int], Tensor] = {}
-    starts: dict[int, int] = {}
-    total = 0
-
-    def append(first: int, tokens: Tensor) -> None:
-        ids.append(tokens)
-        positions.append((first + torch.arange(len(tokens), device=device)).expand(3, -1))
-
-    for place in order:
-        prompt = items[place].prompt
-        starts[place] = total
-        ids.append(prompt.ids.to(device))
-        positions.append(prompt.positions.to(device))
-        lengths.append(len(prompt.ids))
-        if len(completions[place]) == 1:
-            append(prompt.next_position, completions[place][0][:-1])
-            lengths[-1] += len(ids[-1])
-            sources[place, 0] = total + len(prompt.ids) - 1 + torch.arange(len(completions[place][0]))
-        total += lengths[-1]
-    sequences = rectangles(lengths, device)
-    branches: list[Branch] = []
-    for shape in sorted({shape for shape in shapes if shape[0]}):
-        places = [place for place in order if shapes[place] == shape]
-        above = Rectangle.of(starts[places[0]], [shape[1]] * len(places), device)
-        rows: list[int] = []
-        begin = total
-        for place in places:
-            last = starts[place] + shape[1] - 1
-            for member, completion in enumerate(completions[place]):
-                append(items[place].prompt.next_position, completion[:-1])
-                rows.append(len(ids[-1]))
-                sources[place, member] = torch.cat(
-                    [torch.full((min(len(completion), 1),), last), total + torch.arange(rows[-1])]
-                )
-                total += rows[-1]
-        if total > begin:
-            branches.append(Branch(above, Rectangle.of(begin, rows, device)))
-    layout = PackedLayout(sequences, tuple(branches))
-    flat = [sources[place, member] for place, group in enumerate(completions) for member in range(len(group))]
-    targets = torch.cat([completion for group in completions for completion in group])
+    device = policy.device
+    row = _Builder(items, device)
+    order = sorted(range(len(items)), key=row.shape)
+    sequences = rectangles([row.prompt(place) for place in order], device)
+    runs = [list(run) for (branches, *_), run in groupby(order, key=row.shape) if branches]
+    found = [row.branch(places) for places in runs]
+    branches = tuple(branch for branch in found if branch is not None)
+    members = [(place, member) for place, group in enumerate(row.completions) for member in range(len(group))]
+    targets = torch.cat([row.completions[place][member] for place, member in members])
     if bool(torch.isin(targets, policy.forbidden_ids.to(device)).any()):
         raise WorkError("a completion holds a vision placeholder, which no policy may write: sample or import it again")
-    return _Row(torch.cat(ids), torch.cat(positions, 1), layout, order, torch.cat(flat).to(device), targets)
+    return _Row(
+        ids=torch.cat(row.ids),
+        positions=torch.cat(row.positions, 1),
+        layout=PackedLayout(sequences, branches),
+        order=order,
+        sources=torch.cat([row.sources[key] for key in members]).to(device),
+        targets=targets,
+    )
+
+
+def _by_item(flat: Tensor, items: Sequence[PackItem]) -> list[list[Tensor]]:
+    """Return (M,) as [item][completion] -> (T,)."""
+    parts = iter(torch.split(flat, [len(completion) for item in items for completion in item.completions]))
+    return [[next(parts) for _ in item.completions] for item in items]
 
 
 def _scored(
@@ -228,8 +277,8 @@ def token_logprobs(
 
     After temperature and with the forbidden ids barred. The entropies are zeros unless asked for.
     """
-    logits = policy.logits(hidden).float() / temperature
-    logits = logits.index_fill(-1, policy.forbidden_ids.to(logits.device), -torch.inf)
+    logits = policy.logits(hidden) / temperature
+    logits.index_fill_(-1, policy.forbidden_ids.to(logits.device), -torch.inf)
     norm = logits.logsumexp(-1)
     logprobs = logits.gather(-1, targets[:, None])[:, 0] - norm
     if not with_entropy:
