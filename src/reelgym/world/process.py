@@ -143,7 +143,7 @@ class Process(Kind):
         start = (random.uniform(0.3, 0.7), random.uniform(0.3, 0.7))
         pen = Pen(plan, [thing.name for thing in strokes], speed, Course(*start))
         done, gone, events = _shares(pen, shot)
-        dim = random.uniform(*settings.dimness) * 0.7
+        dim = random.uniform(*settings.dimness)
         parts = zip(plan.strokes, done, gone, strict=True)
         actors = [_stroke(shot, thing, plan, part, dim) for thing, part in zip(strokes, parts, strict=True)]
         others, extra = drifters(shot, colours, low)

@@ -117,7 +117,7 @@ class Tower(Kind):
             for colour, width in zip(colours[1:], widths, strict=True)
         ]
         build(yard, [block.name for block in blocks], shot.seconds)
-        dim = random.uniform(*settings.dimness) * 0.8
+        dim = random.uniform(*settings.dimness)
         actors = [
             act(
                 thing.name,
