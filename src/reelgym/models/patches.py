@@ -3,7 +3,8 @@
 The steps are those of transformers' `Qwen2VLImageProcessorPil` and of the video processors of Qwen2-VL and Qwen3-VL:
 a size that is a multiple of patch * merge and inside a pixel budget, PIL bicubic, division by 255, mean and standard
 deviation, and patches laid out so that each merge block is contiguous. A clip goes through the same PIL filter as an
-image; the official video path filters with torchvision, whose bicubic differs from PIL's by at most one level of 255.
+image; the official video path filters with torchvision, whose bicubic differs from
+PIL's by at most two levels of 255.
 
 Shapes: F frames, H W pixels, (t, h, w) grid in patches, n = t * h * w, D = 3 * temporal * patch * patch.
 """

@@ -78,7 +78,7 @@ def render(tokenizer: Any, messages: Sequence[Message], *, generate: bool) -> st
 def refuse_special(text: str, tokenizer: Any) -> None:
     """Refuse text that would be read as special tokens: it could end a turn or stand for an image."""
     if "<|" in text:
-        for token in tokenizer.all_special_tokens:
+        for token in [str(added) for added in tokenizer.added_tokens_decoder.values() if added.special]:
             if token in text:
                 raise RequestError(f"the text holds the special token {token}: remove it from {text[:60]!r}")
 
