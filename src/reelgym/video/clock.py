@@ -28,6 +28,15 @@ def seconds_to_micro(seconds: float) -> int:
     return math.floor(seconds * MICRO + 0.5)
 
 
+def inside(last: int, end: int) -> int:
+    """Return the bound below which the instants of a rate lie in a video whose last frame is shown from last to end.
+
+    Containers round times, so a 20 s file may end at 20.0003 s: an instant must lie at least a millisecond, or half
+    the last frame's duration if that is less, before the end.
+    """
+    return end - min(MICRO // 1000, (end - last) // 2)
+
+
 def instants(spec: FrameSpec) -> Iterator[int]:
     """Yield the spec's instants in microseconds, ascending, within its own span [start, stop).
 

@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from reelgym.errors import MediaError, RequestError
-from reelgym.video.clock import MICRO, Clock, instants
+from reelgym.video.clock import MICRO, Clock, inside, instants
 from reelgym.video.picture import Converter
 from reelgym.video.sampling import fit
 from reelgym.video.source import LIMIT_SECONDS, MAX_RESULT_BYTES, Source, opened
@@ -36,9 +36,10 @@ def read(video: Video | str, spec: FrameSpec, *, limit_seconds: float = LIMIT_SE
 def read_many(video: Video | str, specs: Sequence[FrameSpec], *, limit_seconds: float = LIMIT_SECONDS) -> list[Frames]:
     """Return the frames of several specs of one file, decoding it once.
 
-    Instants of a rate are k / fps in [0, duration); `times` are asked one by one and returned ascending. Times and
-    instants are compared in whole microseconds. An instant between frames, however far, gives the last frame before it
-    with that frame's own time, so repeats can be told by equal times.
+    Instants of a rate are k / fps in [0, duration), less the last millisecond, which may be the container's rounding;
+    `times` are asked one by one and returned ascending. Times and instants are compared in whole microseconds. An
+    instant between frames, however far, gives the last frame before it with that frame's own time, so repeats can be
+    told by equal times.
 
     Args:
         video: A path or a Video.
@@ -81,6 +82,10 @@ class _Job:
         self._pictures: list[NDArray[np.uint8]] = []
         self._bytes = 0
 
+    def bound(self, last: int, end: int) -> int:
+        """Return the bound of this spec's instants in a video whose last frame is shown from last to end."""
+        return end if self.spec.fps is None else inside(last, end)
+
     @property
     def next(self) -> int | None:
         """The first instant not yet answered, in microseconds."""
@@ -114,8 +119,9 @@ def _wanted(timeline: Timeline, jobs: Sequence[_Job]) -> list[int]:
     """Return the places in the timeline's order of the frames that the jobs' instants show, ascending."""
     places: set[int] = set()
     for job in jobs:
+        bound = job.bound(timeline.times[-1], timeline.end)
         for instant in instants(job.spec):
-            if instant >= timeline.end:
+            if instant >= bound:
                 break
             places.add(timeline.place(instant))
     return sorted(places)
@@ -158,8 +164,8 @@ def _decode_planned(source: Source, timeline: Timeline, jobs: Sequence[_Job]) ->
         early[frame.pts] = frame
         while due and due[0] in early:
             tick = due.pop(0)
-            until = moments[due[0]] if due else timeline.end
             for job in jobs:
+                until = moments[due[0]] if due else job.bound(timeline.times[-1], timeline.end)
                 job.answer(early[tick], moments[tick], until)
             del early[tick]
     return None if due or source.errors else []
@@ -199,7 +205,8 @@ def _decode_through(source: Source, timeline: Timeline, jobs: Sequence[_Job]) ->
         if all(job.next is None for job in jobs):
             break
     if held is not None:
+        end = max(clock.end, timeline.end if timeline.regular else 0)
         for job in jobs:
-            job.answer(held[1], held[0], max(clock.end, timeline.end if timeline.regular else 0))
+            job.answer(held[1], held[0], job.bound(held[0], end))
     damaged = [f"{corrupt} pictures are damaged"] if corrupt else []
     return [*clock.warnings, *damage(source), *damaged]

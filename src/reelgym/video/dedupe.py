@@ -22,7 +22,7 @@ class GridDescriptor:
     """What is where, coarsely: brightness and two colour differences averaged over a grid.
 
     A row is the picture's (cells, 3) averages without their mean, divided by the root of the number of cells, then the
-    means themselves at a quarter of their weight and a small constant, all scaled to length 1. So layout decides,
+    means themselves at a tenth of their weight and a small constant, all scaled to length 1. So layout decides,
     overall light and tint count a little (a fade to black is seen), and flat pictures, whose layout is only noise, are
     alike. It costs microseconds, takes any size, and has no notion of what a picture means: it stands in for the CLIP
     encoder of MVP where there is no model at hand.
@@ -31,8 +31,8 @@ class GridDescriptor:
         cells: Grid cells per side.
     """
 
-    _MEAN_WEIGHT = 0.25
-    _CONSTANT = 0.02
+    _MEAN_WEIGHT = 0.1
+    _CONSTANT = 0.01
 
     def __init__(self, cells: int = 12) -> None:
         """Take the grid's size."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -10,8 +11,9 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from av.codec import Codec
+from av.codec import CodecContext
 from av.codec.codec import UnknownCodecError
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -100,28 +102,39 @@ def _stream(
     encoder: str | None,
     settings: tuple[int, str, int],
 ) -> tuple[str, VideoStream]:
-    """Return the first encoder of ENCODERS (or the one asked for) that opens, and its stream."""
+    """Return the first encoder of ENCODERS (or the one asked for) that works here, and its stream."""
     crf, preset, key_every = settings
-    for name in ENCODERS if encoder is None else (encoder,):
-        try:
-            Codec(name, "w")
-        except UnknownCodecError:
-            continue
-        stream = container.add_stream(name, rate=rate)
-        assert isinstance(stream, VideoStream)
-        stream.height, stream.width = shape[0], shape[1]
-        stream.pix_fmt = "yuv420p"
-        context = stream.codec_context
-        context.thread_count = 1
-        context.gop_size = key_every
-        context.time_base = Fraction(rate.denominator, rate.numerator)
-        if name == "libx264":
-            stream.options = {"crf": str(crf), "preset": preset}
-        else:
-            context.bit_rate = max(64_000, int(0.1 * shape[0] * shape[1] * rate))
-        return name, stream
-    known = ", ".join(ENCODERS)
-    raise RequestError(f"encoder {encoder!r} is not in the FFmpeg libraries here; reelgym knows {known}")
+    name = next((name for name in ENCODERS if encoder in (None, name) and _opens(name)), None)
+    if name is None:
+        here = ", ".join(filter(_opens, ENCODERS)) or "none"
+        raise RequestError(f"encoder {encoder!r} does not work with the FFmpeg libraries here; those that do: {here}")
+    stream = container.add_stream(name, rate=rate)
+    assert isinstance(stream, VideoStream)
+    stream.height, stream.width = shape[0], shape[1]
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.thread_count = 1
+    context.gop_size = key_every
+    context.time_base = Fraction(rate.denominator, rate.numerator)
+    if name == "libx264":
+        stream.options = {"crf": str(crf), "preset": preset}
+    else:
+        context.bit_rate = max(64_000, int(0.1 * shape[0] * shape[1] * rate))
+    return name, stream
+
+
+@functools.cache
+def _opens(encoder: str) -> bool:
+    """Say whether this machine has the encoder and it starts (hardware may be missing)."""
+    try:
+        context = CodecContext.create(encoder, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height, context.pix_fmt = 64, 64, "yuv420p"
+        context.time_base = context.framerate = Fraction(25)
+        context.open()
+    except (av.FFmpegError, UnknownCodecError):
+        return False
+    return True
 
 
 def _packets(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
+from av.buffer import Buffer
 from av.sidedata.sidedata import Type as SideData
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -49,9 +52,10 @@ def orientation_of(frame: VideoFrame) -> tuple[Orientation, bool]:
     The matrix (a b u; c d v; x y w) in 16.16 fixed point sends a coded point (p, q), q downwards, to
     (a p + c q, b p + d q). Angles are taken to the nearest quarter turn; mirrored pictures are mirrored back.
     """
-    if not any(data.type is SideData.DISPLAYMATRIX for data in frame.side_data):
+    matrix = cast("Mapping[SideData, Buffer]", frame.side_data).get(SideData.DISPLAYMATRIX)
+    if matrix is None:
         return Orientation(), True
-    a, b, _, c, d = struct.unpack("=5i", bytes(frame.side_data[SideData.DISPLAYMATRIX])[:20])
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
     if a * d == b * c:
         return Orientation(), False
     if abs(a) >= abs(c):

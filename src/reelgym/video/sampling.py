@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reelgym.errors import RequestError
-from reelgym.video.clock import MICRO, instants, seconds_to_micro
+from reelgym.video.clock import MICRO, inside, instants, seconds_to_micro
 from reelgym.video.types import FrameSpec
 
 RATES = (1.0, 2.0, 4.0, 8.0)
@@ -11,12 +11,14 @@ RATES = (1.0, 2.0, 4.0, 8.0)
 
 
 def sample_times(fps: float, duration_seconds: float) -> list[float]:
-    """Return the instants k / fps in [0, duration), in seconds to the microsecond; never empty.
+    """Return the instants k / fps at which `read` takes frames from a video of this duration, in seconds; never empty.
+
+    They lie in [0, duration), and before its last millisecond, which may be rounding.
 
     >>> sample_times(2, 1.5)
     [0.0, 0.5, 1.0]
     """
-    stop = max(seconds_to_micro(duration_seconds), 1)
+    stop = max(inside(0, seconds_to_micro(duration_seconds)), 1)
     return [t / MICRO for t in instants(FrameSpec(fps=fps, stop_seconds=stop / MICRO))]
 
 

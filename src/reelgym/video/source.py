@@ -110,6 +110,7 @@ def opened(path: str, deadline: float) -> Iterator[Source]:
             if other.index != stream.index:
                 other.discard = Discard.all
         stream.codec_context.thread_count = 1
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield Source(path, container, stream, deadline)
 
 

@@ -112,9 +112,12 @@ class Store:
 
     def prune(self, limit_bytes: int) -> int:
         """Throw away the entries used longest ago until the rest fits; return how many went."""
-        entries = sorted(self._entries())
+        return self._evict(sorted(self._entries()), limit_bytes)
+
+    def _evict(self, entries: list[tuple[int, int, str]], limit_bytes: int, spare: int = 0) -> int:
+        """Remove entries, oldest first, until what is left fits or only the `spare` newest are left."""
         total, gone = sum(size for _, size, _ in entries), 0
-        for _, size, path in entries[: max(0, len(entries) - 1)] if limit_bytes else entries:
+        for _, size, path in entries[: len(entries) - spare]:
             if total <= limit_bytes:
                 break
             with contextlib.suppress(FileNotFoundError):
@@ -182,9 +185,10 @@ class Store:
 
     def _make_room(self) -> None:
         """Count what all processes have written, throw away what is too much, and files that were never finished."""
-        self._known, self._written = sum(size for _, size, _ in self._entries()), 0
+        entries = sorted(self._entries())
+        self._known, self._written = sum(size for _, size, _ in entries), 0
         if self._known > self.limit_bytes:
-            self.prune(self.limit_bytes * 9 // 10)
+            self._evict(entries, self.limit_bytes * 9 // 10, spare=1)
         for entry in os.scandir(self.root):
             with contextlib.suppress(OSError):
                 if entry.name.endswith(".tmp") and time.time() - entry.stat().st_mtime > _STALE_SECONDS:

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from video_clips import number_of, numbered
+
+from reelgym.errors import MediaError, WorkError
+from reelgym.video import Frames, FrameSpec, Store, Video, probe, read, store, write_mp4
+
+SPEC = FrameSpec(fps=5, short_side=32)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Video:
+    write_mp4(str(tmp_path / "a.mp4"), map(numbered, range(20)), 10)
+    return probe(str(tmp_path / "a.mp4"))
+
+
+def _entries(root: Path) -> list[Path]:
+    return sorted(root.rglob("*.frames"))
+
+
+def _same(a: Frames, b: Frames) -> None:
+    np.testing.assert_array_equal(a.pixels, b.pixels)
+    np.testing.assert_array_equal(a.times, b.times)
+    assert a.spec == b.spec and a.warnings == b.warnings
+
+
+def test_a_second_request_is_answered_without_the_file(tmp_path: Path, video: Video) -> None:
+    first = Store(tmp_path / "s").frames(video.identity, video.path, SPEC)
+    _same(first, read(video, SPEC))
+    os.unlink(video.path)
+    again = Store(tmp_path / "s")
+    _same(again.frames(video.identity, None, SPEC), first)
+    stats = again.stats()
+    assert (stats.entries, stats.hits, stats.misses, stats.rebuilt) == (1, 1, 0, 0)
+    assert stats.size_bytes == _entries(tmp_path / "s")[0].stat().st_size
+
+
+def test_the_same_content_under_another_name_is_one_entry(tmp_path: Path, video: Video) -> None:
+    shutil.copy(video.path, tmp_path / "b.mp4")
+    kept = Store(tmp_path / "s")
+    for path in (video.path, str(tmp_path / "b.mp4")):
+        kept.frames(video.identity, path, SPEC)
+    assert len(_entries(tmp_path / "s")) == 1
+
+
+def test_several_specs_are_decoded_in_one_pass_and_only_the_missing(
+    tmp_path: Path, video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Store(tmp_path / "s")
+    specs = [SPEC, SPEC.resized((20, 30)), FrameSpec(times=(0.3,))]
+    kept.frames(video.identity, video.path, specs[1])
+    asked: list[list[FrameSpec]] = []
+
+    def watched(path: str, wanted: list[FrameSpec]) -> list[Frames]:
+        asked.append(list(wanted))
+        return [read(path, spec) for spec in wanted]
+
+    monkeypatch.setattr(store, "read_many", watched)
+    for spec, frames in zip(specs, kept.frames_many(video.identity, video.path, specs), strict=True):
+        _same(frames, read(video, spec))
+    assert asked == [[specs[0], specs[2]]]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "header", "grown"])
+def test_a_damaged_entry_is_made_again(tmp_path: Path, video: Video, damage: str) -> None:
+    good = Store(tmp_path / "s").frames(video.identity, video.path, SPEC)
+    entry = _entries(tmp_path / "s")[0]
+    data = entry.read_bytes()
+    middle = len(data) - 100
+    changed = {
+        "cut": data[:-10],
+        "flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+        "emptied": b"",
+        "header": data[:20] + b"\xff" * 20 + data[40:],
+        "grown": data + b"x",
+    }[damage]
+    entry.write_bytes(changed)
+    kept = Store(tmp_path / "s")
+    _same(kept.frames(video.identity, video.path, SPEC), good)
+    assert kept.stats().rebuilt == 1 and entry.read_bytes() == data
+
+
+def test_pixels_from_the_store_cannot_be_changed_small_or_mapped(
+    tmp_path: Path, video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Store(tmp_path / "s")
+    plain = kept.frames(video.identity, video.path, SPEC)
+    for limit in (10**9, 1):
+        monkeypatch.setattr(store, "_MAP_BYTES", limit)
+        frames = Store(tmp_path / "s").frames(video.identity, None, SPEC)
+        _same(frames, plain)
+        with pytest.raises(ValueError, match="read-only"):
+            frames.pixels[0] = 0
+
+
+def test_the_entry_used_longest_ago_goes_first(tmp_path: Path, video: Video) -> None:
+    kept = Store(tmp_path / "s")
+    specs = [FrameSpec(times=(k / 10,)) for k in range(6)]
+    places = []
+    for age, spec in enumerate(specs):
+        kept.frames(video.identity, video.path, spec)
+        (new,) = set(_entries(tmp_path / "s")) - set(places)
+        places.append(new)
+        os.utime(new, (1000 + age, 1000 + age))
+    kept.frames(video.identity, None, specs[0])  # used now: the youngest
+    size = places[0].stat().st_size
+    assert Store(tmp_path / "s").prune(3 * size + 100) == 3
+    assert set(_entries(tmp_path / "s")) == {places[0], places[4], places[5]}
+
+
+def test_writing_past_the_limit_makes_room_and_the_newest_stays(tmp_path: Path, video: Video) -> None:
+    size = 64 * 128 * 3
+    kept = Store(tmp_path / "s", limit_bytes=3 * size)
+    for k in range(10):
+        frames = kept.frames(video.identity, video.path, FrameSpec(times=(k / 10,)))
+        assert len(frames) == 1
+        assert kept.stats().size_bytes <= 3 * size
+    kept.frames(video.identity, None, FrameSpec(times=(0.9,)))
+    assert kept.stats().hits == 1
+    tiny = Store(tmp_path / "t", limit_bytes=1)
+    tiny.frames(video.identity, video.path, SPEC)
+    assert tiny.stats().entries == 1
+
+
+def test_a_source_with_another_content_is_an_error_naming_both(tmp_path: Path, video: Video) -> None:
+    write_mp4(video.path, map(numbered, range(5)), 10)
+    with pytest.raises(MediaError, match=f"file has changed: its content is full:.*asked for is {video.identity}"):
+        Store(tmp_path / "s").frames(video.identity, video.path, SPEC)
+    with pytest.raises(MediaError, match=f"No such file or directory; the content {video.identity} is needed"):
+        Store(tmp_path / "s").frames(video.identity, str(tmp_path / "absent"), SPEC)
+    with pytest.raises(MediaError, match="no file is known for it"):
+        Store(tmp_path / "s").frames(video.identity, None, SPEC)
+
+
+def test_a_source_is_hashed_once_while_it_stays_the_same(
+    tmp_path: Path, video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count: list[str] = []
+    plain = store.identify
+
+    def counted(path: str) -> str:
+        count.append(path)
+        return plain(path)
+
+    monkeypatch.setattr(store, "identify", counted)
+    kept = Store(tmp_path / "s")
+    for k in range(3):
+        kept.frames(video.identity, video.path, FrameSpec(times=(k / 10,)))
+    assert len(count) == 1
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_no_half_entry(
+    tmp_path: Path, video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Store(tmp_path / "s")
+
+    def full(path: str, identity: str, frames: Frames) -> int:
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "_write", full)
+    with pytest.raises(WorkError, match=r"cannot write to the frame store .*No space left on device; free some space"):
+        kept.frames(video.identity, video.path, SPEC)
+    assert [p for p in (tmp_path / "s").rglob("*") if p.is_file()] == []
+
+
+def test_a_root_that_is_a_file_is_one_clear_error(video: Video) -> None:
+    with pytest.raises(WorkError, match="cannot make the frame store"):
+        Store(video.path)
+
+
+def _hammer(root: str, path: str, identity: str, seed: int, report: multiprocessing.queues.Queue[object]) -> None:
+    """Ask for twelve specs in another order per process, damaging an entry now and then; report what differed."""
+    try:
+        kept = Store(root, limit_bytes=7 * 64 * 128 * 3)
+        order = np.random.default_rng(seed).integers(0, 12, 60)
+        wrong = 0
+        for turn, k in enumerate(order):
+            frames = kept.frames(identity, path, FrameSpec(times=(k / 10,)))
+            wrong += int(round(frames.times[0] * 10) != k or number_of(frames.pixels[0]) != k)
+            if turn % 20 == 19:
+                for entry in list(Path(root).rglob("*.frames"))[:1]:
+                    entry.unlink(missing_ok=True)
+        report.put(wrong)
+    except Exception as error:  # whatever happens in the child is the result
+        report.put(repr(error))
+
+
+def test_two_processes_at_once_agree(tmp_path: Path, video: Video) -> None:
+    context = multiprocessing.get_context("fork")
+    report: multiprocessing.queues.Queue[object] = context.Queue()
+    arguments = (str(tmp_path / "s"), video.path, video.identity)
+    children = [context.Process(target=_hammer, args=(*arguments, seed, report)) for seed in (1, 2)]
+    for child in children:
+        child.start()
+    results = [report.get(timeout=60) for _ in children]
+    for child in children:
+        child.join()
+    assert results == [0, 0]
+    assert not list((tmp_path / "s").glob("*.tmp"))
