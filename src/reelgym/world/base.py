@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +153,7 @@ def kinds() -> dict[str, type[Kind]]:
     return discover("reelgym.world", Kind)
 
 
+@cache
 def get(name: str) -> Kind:
     """Return a kind of scene by its name.
 

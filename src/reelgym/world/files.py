@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from reelgym.errors import RequestError, WorkError
+from reelgym.video import write_mp4
 from reelgym.world.base import Settings, get, plain, render, scene_seed
 from reelgym.world.base import kinds as all_kinds
 from reelgym.world.facts import Facts, canonical
@@ -199,8 +200,6 @@ def _fill(order: _Order) -> WorldVideo:
 
 def _render(order: _Order, path: Path) -> WorldVideo:
     """Render, encode, and write the video first and its facts last, each under a temporary name."""
-    from reelgym.video import write_mp4
-
     seed = scene_seed(order.kind, order.split, order.seed, order.index)
     random = Random(f"length/{seed}")
     fps = random.randint(*order.fps)
