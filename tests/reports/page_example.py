@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from reelgym.evaluation.results import Evaluation, Row
@@ -46,6 +48,7 @@ def row(index: int, rng: np.random.Generator, skill: float, invalid: float = 0.0
     )
 
 
+@cache
 def evaluation(
     seed: int, skill: float, *, probe: str | None = None, count: int = 300, invalid: float = 0.02
 ) -> Evaluation:
@@ -132,6 +135,7 @@ def metrics() -> list[dict[str, float]]:
     return rows
 
 
+@cache
 def payload(count: int = 24, *, hostile: bool = False) -> Payload:
     """Return a whole page."""
     before, after = evaluation(1, 0.28), evaluation(2, 0.66)

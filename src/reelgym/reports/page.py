@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -20,6 +21,24 @@ from reelgym.reports.payload import Measure, Payload, data_uri, to_json
 
 def render(payload: Payload) -> str:
     """Return the page as HTML text. Every value is escaped; only our own style, script and charts pass as they are."""
+    script = _asset("page.js")
+    # The policy lets nothing be fetched and no script run but the one whose digest it names.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=payload,
+            style=Markup(_asset("page.css")),
+            script=Markup(script),
+            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+            kinds=sorted({puzzle.kind for puzzle in payload.puzzles if puzzle.kind}),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("reelgym.reports", "templates"),
         autoescape=True,
@@ -31,16 +50,7 @@ def render(payload: Payload) -> str:
         percent=svg.percent, number=number, verdict=verdict, image=data_uri, bars=svg.bars, curves=svg.curves
     )
     environment.globals.update(percent=svg.percent, signed=svg.signed)
-    script = _asset("page.js")
-    # The policy lets nothing be fetched and no script run but the one whose digest it names.
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("page.html.j2").render(
-        page=payload,
-        style=Markup(_asset("page.css")),
-        script=Markup(script),
-        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
-        kinds=sorted({puzzle.kind for puzzle in payload.puzzles if puzzle.kind}),
-    )
+    return environment
 
 
 def write_page(path: str | Path, payload: Payload, *, store: bool = False) -> Path:

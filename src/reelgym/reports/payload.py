@@ -257,7 +257,7 @@ def to_json(payload: Payload) -> dict[str, Any]:
 
 
 def from_json(value: dict[str, Any]) -> Payload:
-    """Return the payload written by `to_json`; unknown or missing fields are a ValueError or TypeError."""
+    """Return the payload written by `to_json`; unknown or missing fields are a KeyError or TypeError."""
     built = _built(Payload, value)
     assert isinstance(built, Payload)
     return built

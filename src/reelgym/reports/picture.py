@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from reelgym.data.files import replacing
 from reelgym.errors import RequestError, WorkError
@@ -28,7 +28,9 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Li
   fill: var(--soft); }
 .paper { fill: var(--paper); }
 .heading { fill: var(--ink); font-weight: 600; font-size: 14px; }
-.number { font-weight: 600; } .right { fill: var(--accent); }
+.number { font-weight: 600; font-size: 14px; } .soft { font-size: 14px; }
+.after { font-weight: 650; }
+ .right { fill: var(--accent); }
 .belongs { fill: none; stroke: var(--accent); stroke-width: 2; }
 .slot { fill: none; stroke: var(--grey); stroke-width: 1.5; stroke-dasharray: 5 4; }
 .grid { stroke: var(--rule); } .tick { font-size: 11.5px; }
@@ -99,7 +101,7 @@ def write_picture(path: str | Path, payload: Payload) -> Path:
 def _tile(frame: Frame | None, x: float, y: float, side: float) -> str:
     if frame is None:
         slot = f'<rect class="slot" x="{x + 1}" y="{y + 1}" width="{side - 2}" height="{side - 2}" rx="5"/>'
-        return slot + _text(x + side / 2, y + side / 2 + 5, "?", "soft", "middle")
+        return f"{slot}{_text(x + side / 2, y + side / 2 + 5, '?', 'soft', 'middle')}"
     return (
         f'<image href="{data_uri(frame.image)}" x="{x}" y="{y}" width="{side}" height="{side}" '
         'preserveAspectRatio="xMidYMid slice"/>'
@@ -110,12 +112,13 @@ def _candidate(puzzle: Puzzle, place: int, y: float, side: float) -> str:
     x, right = MARGIN + place * (side + GAP), place + 1 in puzzle.answer
     ring = f'<rect class="belongs" x="{x}" y="{y}" width="{side}" height="{side}"/>' if right else ""
     label = _text(x + side / 2, y + side + 17, str(place + 1), "number right" if right else "number", "middle")
-    return _tile(puzzle.candidates[place], x, y, side) + ring + label
+    return f"{_tile(puzzle.candidates[place], x, y, side)}{ring}{label}"
 
 
 def _heading(content: str, y: float) -> str:
     return _text(MARGIN, y, content, "heading")
 
 
-def _text(x: float, y: float, content: str, kind: str, anchor: str = "start") -> Markup:
-    return Markup('<text x="{}" y="{}" class="{}" text-anchor="{}">{}</text>').format(x, y, kind, anchor, content)
+def _text(x: float, y: float, content: str, kind: str, anchor: str = "start") -> str:
+    # A plain str: a Markup would escape the plain strings it is added to.
+    return f'<text x="{x}" y="{y}" class="{kind}" text-anchor="{anchor}">{escape(content)}</text>'

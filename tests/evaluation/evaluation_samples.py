@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from reelgym.data.messages import Message
+from reelgym.data.messages import Clip, Image, Message, Part, Text
 from reelgym.data.sample import Sample
 from reelgym.data.trajectory import Turn
-from reelgym.tasks.mvp import question
 from reelgym.video.types import FrameSpec
 
 SPEC = FrameSpec(fps=1.0, size=(28, 28))
@@ -20,11 +19,19 @@ SPEC = FrameSpec(fps=1.0, size=(28, 28))
 def sample(index: int, *, videos: int = 4, answer: tuple[int, ...] = (2, 1)) -> Sample:
     """Return a puzzle with 2 hidden frames among 4 candidates."""
     video = f"full:{index % videos:02d}"
-    parts = question(video, SPEC, [0.0, 1.0, 2.0], [5.0, 6.0], [4.0, 3.0, 7.0, 8.0], 2)
+    parts: list[Part] = [
+        Text("Before the gap: "),
+        Clip(video=video, spec=SPEC, times=(0.0, 1.0, 2.0)),
+        Text(" After the gap: "),
+        Clip(video=video, spec=SPEC, times=(5.0, 6.0)),
+    ]
+    for number, time in enumerate((4.0, 3.0, 7.0, 8.0), 1):
+        parts += [Text(f" Candidate {number}: "), Image(video=video, spec=SPEC, time=time)]
+    parts.append(Text(" Which 2 candidates fill the gap, in time order?"))
     return Sample(
         id=f"mvp-{index:03d}",
         task="mvp",
-        messages=(Message("user", parts),),
+        messages=(Message("user", tuple(parts)),),
         answer=list(answer),
         split="test",
         evidence={"pool": 4},

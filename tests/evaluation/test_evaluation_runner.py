@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from eval_samples import Script, media, sample
+from evaluation_samples import Script, media, sample
 
 from reelgym import tasks
 from reelgym.data.messages import GREY, Clip, Text

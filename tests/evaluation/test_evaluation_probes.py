@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from eval_samples import SPEC, sample
+from evaluation_samples import SPEC, sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

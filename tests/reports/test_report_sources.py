@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import page_example
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reelgym.data.dataset import Dataset, read_dataset
+from reelgym.errors import RequestError
+from reelgym.evaluation import results
+from reelgym.evaluation.runner import grade
+from reelgym.reports import report
+from reelgym.reports.page import write_page
+from reelgym.synthesis.local import synthesize
+from reelgym.video import write_mp4
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of puzzles cut from two rendered videos of 30 s."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "videos").mkdir()
+    for number in range(2):
+        frames = (np.repeat(np.repeat(page_example.frame(t / 6, 20 * number, 28), 4, 0), 4, 1) for t in range(120))
+        write_mp4(str(folder / "videos" / f"{number}.mp4"), frames, 4)
+    settings = {"frames": 6, "hidden": 2, "distractors": 2, "short_side": 28, "gap": 0.001, "margin": 0}
+    synthesize([folder / "videos"], folder / "data", config=settings, per_video=2, workers=1, split="test")
+    return folder / "data"
+
+
+def answer(dataset: Dataset, choose: Callable[[list[int]], list[int]]) -> results.Evaluation:
+    rows = [grade(s, f"<answer>{choose(list(s.answer))}</answer>", tokens=5) for s in dataset.samples]
+    return results.Evaluation(
+        model="m", position_rule="qwen", variant="tagged", probe=None, max_tokens=9, rows=tuple(rows)
+    )
+
+
+def test_a_dataset_shows_its_puzzles_chance_and_shortcuts(dataset: Path, tmp_path: Path) -> None:
+    html = report(dataset, tmp_path / "page.html").read_text("utf-8")
+    found = read_dataset(dataset)
+    assert html.count('<article class="puzzle') == len(found.samples) > 1
+    assert html.count("data:image/jpeg") == sum(4 + 4 for _ in found.samples)
+    assert "order_by_similarity" in html and found.digest in html and "Nobody has answered" in html
+
+
+def test_a_dataset_whose_videos_are_gone_still_has_a_page(dataset: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "data"
+    moved.mkdir()
+    for file in dataset.iterdir():
+        (moved / file.name).write_bytes(file.read_bytes())
+    manifest = json.loads((moved / "dataset.json").read_text())
+    (moved / "dataset.json").write_text(json.dumps(manifest | {"media_root": str(tmp_path / "gone")}))
+    html = report(moved).read_text("utf-8")
+    assert "data:image/jpeg" not in html and "is missing" in html and "shortcuts were not tried" in html
+
+
+def test_an_evaluation_shows_replies_beside_their_puzzles(dataset: Path, tmp_path: Path) -> None:
+    found = read_dataset(dataset)
+    before = replace(answer(found, lambda right: right[::-1]), settings={"dataset": str(dataset)})
+    after = replace(answer(found, list), settings={"dataset": str(dataset)})
+    results.write(tmp_path, {"before": before, "after": after, "blind": replace(before, probe="blind")})
+    html = report(tmp_path).read_text("utf-8")
+    assert "score rose from" in html and "data:image/jpeg" in html
+    assert html.count('data-solved="solved"') == len(found.samples)
+    assert "Blind" in html and "All evaluations" in html
+
+
+def test_an_evaluation_without_its_dataset_shows_replies_and_says_what_is_missing(
+    dataset: Path, tmp_path: Path
+) -> None:
+    results.write(tmp_path, {"main": answer(read_dataset(dataset), list)})
+    html = report(tmp_path).read_text("utf-8")
+    assert "do not say where their dataset is" in html and "scores 100.0%" in html
+    assert "data:image/jpeg" in report(tmp_path, dataset=dataset).read_text("utf-8")
+
+
+def run_folder(folder: Path, dataset: Path) -> Path:
+    sample = read_dataset(dataset).samples[0]
+    folder.mkdir()
+    origin = {"recipe": "mvp", "settings": {"data": str(dataset)}}
+    (folder / "config.json").write_text(json.dumps({"type": "RLRun", "policy": "tiny", "origin": origin}))
+    (folder / "versions.json").write_text(json.dumps({"torch": "2.13", "commit": "abc"}))
+    lines = [json.dumps({"step": s, "rewards/score": s / 10, "eval/accuracy": 0.5}) for s in range(1, 4)]
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + '\n{"step": 4, "rew')
+    right = ", ".join(map(str, sample.answer))
+    rows = [
+        {
+            "step": 2,
+            "sample": sample.id,
+            "member": member,
+            "text": f"<think>t</think><answer>{text}</answer>",
+            "stop": "eos",
+            "segments": [{"name": "think", "start": 0, "stop": 2}, {"name": "answer", "start": 2, "stop": 4}],
+            "rewards": json.dumps({"accuracy": [score], "hint": [None], "score": [score]}),
+            "advantages": [sign] * 4,
+        }
+        for member, (text, score, sign) in enumerate([(right, 1.0, 0.7), ("nothing", 0.0, -0.7)])
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "rollouts-000002.parquet")
+    return folder
+
+
+def test_a_run_shows_its_curves_and_rollouts_term_by_term(dataset: Path, tmp_path: Path) -> None:
+    html = report(run_folder(tmp_path / "run", dataset)).read_text("utf-8")
+    assert "mvp: 3 steps of training" in html and "Reward in training" in html
+    assert "Step 2, rollout 1 of 2" in html and "+0.70" in html and "\u22120.70" in html
+    assert "no answer could be read" in html and 'data-solved="solved"' in html
+    assert "hint" not in html.split('id="puzzles"')[1]
+    assert "data:image/jpeg" in html and "<dd>abc</dd>" in html
+
+
+def test_a_run_whose_dataset_is_gone_does_not_call_its_replies_unreadable(dataset: Path, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "run", dataset)
+    config = json.loads((folder / "config.json").read_text())
+    config["origin"]["settings"]["data"] = str(tmp_path / "gone")
+    (folder / "config.json").write_text(json.dumps(config))
+    html = report(folder).read_text("utf-8")
+    assert "no answer could be read" not in html and "Frames and right answers are left out" in html
+
+
+def test_a_demo_is_drawn_again_from_its_stored_payload(tmp_path: Path) -> None:
+    page = write_page(tmp_path / "page.html", page_example.payload(2), store=True)
+    assert report(tmp_path).read_text("utf-8") == page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, "holds none of dataset.json, config.json, results.json"),
+        ({"payload.json": "{"}, "cannot be read"),
+        ({"payload.json": "[]"}, "does not hold an object"),
+        ({"payload.json": '{"colour": 1}'}, "is not a page's payload"),
+        ({"results.json": '{"format_version": 1, "evaluations": {}}'}, "no evaluation in results.json"),
+        ({"config.json": "{"}, "cannot be read"),
+        ({"config.json": "{}", "rollouts-000001.parquet": "PAR1"}, "the rollouts cannot be read"),
+        ({"dataset.json": "{"}, "damaged"),
+    ],
+)
+def test_a_folder_of_another_kind_or_damaged_is_one_clear_line(
+    files: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(RequestError, match=words):
+        report(tmp_path)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="nowhere does not exist"):
+        report(tmp_path / "nowhere")
