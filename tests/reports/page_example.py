@@ -124,13 +124,16 @@ def metrics() -> list[dict[str, float]]:
         rise = 1 / (1 + np.exp(-(step - 25) / 9))
         line = {
             "step": float(step),
-            "rewards/total/mean": 0.4 + 0.4 * rise + 0.04 * rng.normal(),
+            "rewards/score": 0.4 + 0.4 * rise + 0.04 * rng.normal(),
+            "rewards/accuracy": 0.3 + 0.4 * rise + 0.04 * rng.normal(),
             "rollout/invalid": max(0.0, 0.04 * (1 - rise) + 0.01 * rng.normal()),
             "rollout/entropy": 0.9 - 0.5 * rise + 0.03 * rng.normal(),
-            "algorithm/groups_without_signal": min(1.0, 0.2 + 0.3 * rise + 0.05 * rng.normal()),
+            "rollout/truncated": max(0.0, 0.02 * rng.normal()),
+            "rollout/tokens": 60 + 5 * rise + rng.normal(),
+            "train/groups_with_signal": max(0.0, 0.9 - 0.3 * rise + 0.05 * rng.normal()),
         }
         if step % 10 == 0:
-            line["evaluation/value"] = 0.36 + 0.38 * rise + 0.01 * rng.normal()
+            line["eval/accuracy"] = 0.36 + 0.38 * rise + 0.01 * rng.normal()
         rows.append(line)
     return rows
 
