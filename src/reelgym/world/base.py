@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reelgym.errors import RequestError
 from reelgym.registry import discover, lookup
 from reelgym.world.facts import Event, Facts, Thing, Track
-from reelgym.world.sprites import PHASES, Colour
+from reelgym.world.sprites import COLOURS, PHASES, Colour, mix
 from reelgym.world.stage import TEXTURES, THEMES, Actor, Array, Backdrop, Painter, drift, seen
 
 if TYPE_CHECKING:
@@ -98,9 +98,13 @@ class Shot:
         """Length of the scene in seconds."""
         return self.frames / self.fps
 
+    def fade(self, colour: str, dimness: float) -> Colour:
+        """Return a named colour mixed into the board, less so on a dark board, where it would be lost."""
+        return mix(COLOURS[colour], self.ground, dimness * (0.75 if sum(self.ground) < 384 else 1.0))
+
     @property
     def times(self) -> Array:
-        """Return the time of every frame, (F,) seconds."""
+        """Times of the frames, (F,) seconds."""
         return np.arange(self.frames) / self.fps
 
 

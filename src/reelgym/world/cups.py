@@ -205,7 +205,7 @@ def _actors(shot: Shot, table: Table, things: Sequence[Thing]) -> list[Actor]:
         for cup, start, stop in table.fronts:
             if cup == index:
                 depth[(times >= start) & (times < stop)] = 3.0
-        colour = mix(COLOURS[thing.colour], shot.ground, dim)
+        colour = shot.fade(thing.colour, dim)
         actors.append(act(thing.name, "cup", colour, path, thing.size, CUP_HEIGHT, depth=depth))
     return actors + arm(shot, hand, table.hand.sample(times))
 
@@ -221,8 +221,7 @@ def _ball(thing: Thing, cup: Array, home: Array) -> Actor:
 def arm(shot: Shot, hand: Thing, path: Array) -> list[Actor]:
     """Return the hand, nearest of all, and the arm that holds it from above the image."""
     grey = mix(shot.ground, (96, 104, 118), 0.75)
-    reach = np.stack([path[:, 0], (path[:, 1] - 0.15) / 2], axis=1)
     return [
-        act("", "bar", grey, reach, 0.016, (path[:, 1] + 0.15) / 2, depth=8.0, shadow=0.1),
+        act("", "bar", grey, path - np.array([0.0, 0.6]), 0.016, 0.6, depth=8.0, shadow=0.0),
         act(hand.name, hand.shape, COLOURS[hand.colour], path, hand.size, depth=9.0),
     ]

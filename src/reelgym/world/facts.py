@@ -174,7 +174,7 @@ class Facts:
 
     @cached_property
     def per_second(self) -> tuple[dict[str, State], ...]:
-        """Return what is where at 0, 1, 2, ... seconds."""
+        """What is where at 0, 1, 2, ... seconds."""
         return tuple(self.at(t) for t in range(math.ceil(self.seconds)))
 
     def questions(self) -> list[Question]:

@@ -14,7 +14,7 @@ import numpy as np
 from reelgym.world.base import Kind, Play, Shot
 from reelgym.world.facts import CELLS, Event, Facts, Thing
 from reelgym.world.questions import Asker, Question
-from reelgym.world.sprites import COLOURS, mix
+from reelgym.world.sprites import COLOURS
 from reelgym.world.stage import Actor, Array, act
 
 FOCUS_SHAPES = ("disc", "square", "diamond", "hexagon", "star")
@@ -226,7 +226,7 @@ def _actor(shot: Shot, thing: Thing, path: Array, dim: float) -> Actor:
     return act(
         thing.name,
         thing.shape,
-        COLOURS[thing.colour] if focus else mix(COLOURS[thing.colour], shot.ground, dim),
+        COLOURS[thing.colour] if focus else shot.fade(thing.colour, dim),
         path,
         thing.size,
         degrees=random.uniform(0, 360) + turn * shot.times,

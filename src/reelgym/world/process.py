@@ -15,7 +15,7 @@ from reelgym.world.course import Course, duration
 from reelgym.world.facts import CELLS, Event, Facts, Thing
 from reelgym.world.moving import WALL, drifters
 from reelgym.world.questions import Asker, Question, ordinal
-from reelgym.world.sprites import COLOURS, mix
+from reelgym.world.sprites import COLOURS
 from reelgym.world.stage import Actor, Array, act
 
 Point = tuple[float, float]
@@ -184,7 +184,7 @@ def _stroke(shot: Shot, thing: Thing, plan: Plan, part: tuple[tuple[Point, Point
     return act(
         thing.name,
         "stroke",
-        mix(COLOURS[thing.colour], shot.ground, dim),
+        shot.fade(thing.colour, dim),
         middle,
         half + plan.half_width,
         plan.half_width,

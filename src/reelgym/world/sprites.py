@@ -53,7 +53,6 @@ class Look:
         colour: RGB, 0 to 255.
         shadow: Darkness of the drop shadow, 0 for none.
         gloss: Strength of the shading across the shape, 0 for flat.
-        alpha: Opacity of the whole, 0 to 1.
     """
 
     shape: str
@@ -63,7 +62,6 @@ class Look:
     colour: Colour
     shadow: float = 0.22
     gloss: float = 0.14
-    alpha: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -164,20 +162,20 @@ def draw(look: Look, phase: tuple[int, int]) -> Sprite:
     y = np.arange(-top, bottom + 1, dtype=np.float32)[:, None] - np.float32(phase[1] / PHASES)
     x, y = np.broadcast_arrays(x, y)
     distance, cover = _coverage(look, x, y)
-    cover = cover * np.float32(look.alpha)
     paint = _shade(look, distance, x, y)
-    dark = np.zeros_like(cover)
+    keep = 1 - cover
     if look.shadow:
         below, _ = _coverage(look, x, y - np.float32(drop))
         soft = np.float32(1.2 * drop)
-        dark = np.clip(np.float32(0.5) - below / (2 * soft), 0, 1) * np.float32(look.shadow * look.alpha)
-    keep = (1 - cover) * (1 - dark)
+        keep = keep * (1 - np.clip(np.float32(0.5) - below / (2 * soft), 0, 1) * np.float32(look.shadow))
     high = len(cover)
     return Sprite((paint * cover[..., None]).reshape(high, -1), np.repeat(keep, 3, axis=1), (-top, -left))
 
 
 def _shade(look: Look, distance: Array, x: Array, y: Array) -> Array:
-    """Return the colour of every pixel: lighter above, a darker rim."""
+    """Return the colour of every pixel (h, w, 3): lighter above, a darker rim; (1, 1, 3) for flat looks."""
+    if not look.gloss:
+        return np.asarray(look.colour, np.float32)[None, None]
     slope = np.float32(-look.gloss / max(look.half_height, 1.0)) * y
     rim = np.clip(distance + np.float32(1.6), 0, 1) * np.float32(look.gloss)
     light = np.clip(1 + slope - rim, 0, 2)[..., None]

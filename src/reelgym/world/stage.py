@@ -194,7 +194,7 @@ class Painter:
         self.canvas = paint_backdrop(backdrop, side, self.margin)
         self.order = np.argsort([actor.depth for actor in actors], axis=0, kind="stable").T
         self._shifted: dict[tuple[int, int], Pixels] = {}
-        self._sprites: dict[tuple[Look, int, int], Sprite] = {}
+        self._sprites: dict[tuple[int, ...], Sprite] = {}
         self._places = [self._place(actor) for actor in actors]
 
     def __iter__(self) -> Iterator[Pixels]:
@@ -227,10 +227,10 @@ class Painter:
         column, row, phase_x, phase_y, a, b, degrees = self._places[index][k].tolist()
         if a <= 0 or b <= 0:
             return
-        look = Look(actor.shape, a / 4, b / 4, degrees, actor.colour, actor.shadow, actor.gloss)
-        key = (look, phase_x, phase_y)
+        key = (index, phase_x, phase_y, a, b, degrees)
         sprite = self._sprites.get(key)
         if sprite is None:
+            look = Look(actor.shape, a / 4, b / 4, degrees, actor.colour, actor.shadow, actor.gloss)
             sprite = self._sprites[key] = draw(look, (phase_x, phase_y))
         top, left = row + sprite.origin[0], column + sprite.origin[1]
         high, wide = sprite.keep.shape[0], sprite.keep.shape[1] // 3

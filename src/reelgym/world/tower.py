@@ -12,7 +12,7 @@ from reelgym.world.cups import HAND_SHAPES, arm
 from reelgym.world.facts import CELLS, Event, Facts, Thing
 from reelgym.world.moving import WALL, drifters
 from reelgym.world.questions import Asker, Question, ordinal
-from reelgym.world.sprites import COLOURS, mix
+from reelgym.world.sprites import COLOURS
 from reelgym.world.stage import act
 
 BLOCK_HEIGHT = 0.055
@@ -122,7 +122,7 @@ class Tower(Kind):
             act(
                 thing.name,
                 "bar",
-                mix(COLOURS[thing.colour], shot.ground, dim),
+                shot.fade(thing.colour, dim),
                 yard.blocks[block].sample(shot.times),
                 thing.size,
                 BLOCK_HEIGHT,
