@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Tally:
         for name, (total, count) in metrics.items():
             self.add(f"{room}/{name}", float(total), float(count))
 
-    def add_values(self, name: str, values: Iterable[float] | NDArray[np.float64]) -> None:
+    def add_values(self, name: str, values: Sequence[float] | NDArray[np.float64]) -> None:
         """Add the mean of values; NaN (not applicable) is left out."""
         known = [float(value) for value in np.ravel(np.asarray(values, dtype=np.float64)) if not math.isnan(value)]
         self.add(name, sum(known), len(known))

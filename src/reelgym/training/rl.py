@@ -121,7 +121,7 @@ class Loop:
     def select(self, rollouts: Sequence[Rollout], tally: Tally) -> list[Rollout]:
         """Return the groups that are trained on, by the group policy."""
         signal = [rollout.has_signal for rollout in rollouts]
-        tally.add_values("train/groups_with_signal", map(float, signal))
+        tally.add_values("train/groups_with_signal", [float(has) for has in signal])
         if self.config.groups == "keep":
             return list(rollouts)
         return [rollout for rollout, has in zip(rollouts, signal, strict=True) if has]

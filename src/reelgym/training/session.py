@@ -154,6 +154,8 @@ class Session:
         if found and adapters:
             weights.restore_adapter(self.policy, found)
         self.policy.cold_started = True
+        # Cached on first use, which must not be the sampler's: a tensor made in inference mode has no backward.
+        _ = self.policy.forbidden_ids
         self.optimizer = Optimizer(self.policy.model, config, self.accelerator)
         if found:
             self.optimizer.restore(checkpoint.read_moments(found))
