@@ -28,7 +28,7 @@ CURVES: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...], bool], ...] = 
     (HELD_OUT, (("held out", ("eval/accuracy", "eval/score")),), True),
     ("Reward in training", (("paid", ("rewards/score",)), ("accuracy", ("rewards/accuracy",))), False),
     (
-        "Replies without a use",
+        "Invalid and cut-off replies",
         (
             ("invalid in training", ("rollout/invalid",)),
             ("cut off in training", ("rollout/truncated",)),
