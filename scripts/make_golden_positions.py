@@ -69,7 +69,10 @@ def main() -> None:
             placed = positions(prompt.ids.tolist(), grids(policy, prompt, messages(form)))
             golden[family][form] = [list(axis) for axis in zip(*placed, strict=True)]
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    forms = {family: ",\n".join(f'  "{name}": {json.dumps(axes)}' for name, axes in found.items()) for family, found in golden.items()}
+    forms = {
+        family: ",\n".join(f'  "{name}": {json.dumps(axes)}' for name, axes in found.items())
+        for family, found in golden.items()
+    }
     OUT.write_text("{\n" + ",\n".join(f' "{family}": {{\n{text}\n }}' for family, text in forms.items()) + "\n}\n")
 
 

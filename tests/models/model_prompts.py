@@ -49,6 +49,6 @@ def triangle_wave(height: int, width: int, phase: int) -> NDArray[np.uint8]:
     return np.abs(walk - 255).astype(np.uint8)
 
 
-def media(policy: Policy, tokens_per_side: int = 1):  # noqa: ANN201
+def media(policy: Policy, tokens_per_side: int = 1):
     side = policy.family.pixels.factor * tokens_per_side
     return lambda part: pixels(part, side)

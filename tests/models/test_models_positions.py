@@ -129,7 +129,7 @@ def test_times_that_decrease_are_refused(policy: Policy) -> None:
 
 
 def test_shown_seconds_replace_the_times_and_not_the_frames(policy: Policy) -> None:
-    def encoded(*parts):  # noqa: ANN002, ANN202
+    def encoded(*parts):
         return policy.encode((Message("user", (*parts, Text("?"))),), media(policy))
 
     true = encoded(clip(0.0, 1.0, 2.0, 3.0))

@@ -55,7 +55,7 @@ def test_a_prompt_without_media_has_no_patches(policy: Policy) -> None:
     assert prompt.patches == {} and prompt.grids == {} and len(prompt) == len(prompt.ids)
 
 
-def text_of(policy: Policy, *parts) -> str:  # noqa: ANN002
+def text_of(policy: Policy, *parts) -> str:
     prompt = policy.encode((Message("user", parts),), media(policy))
     return str(policy.tokenizer.decode(prompt.ids))
 

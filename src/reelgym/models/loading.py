@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError
 
 from reelgym.errors import RequestError
 from reelgym.models import tower
@@ -17,6 +19,8 @@ from reelgym.models.family import VISION_TOKENS, Family
 from reelgym.models.patches import Sizing
 from reelgym.models.saving import FACTS, quiet
 from reelgym.models.tiny import ASSETS, FAMILIES, NAMES, build
+
+Found = TypeVar("Found")
 
 
 def load(
@@ -38,8 +42,9 @@ def load(
     precision = getattr(torch, kind) if isinstance(kind, str) else kind
     given = str(name)
     if given in NAMES:
-        folder = ASSETS / given
-        policy = _open(str(folder), given, precision) if (folder / "config.json").exists() else build(NAMES[given])
+        packaged = ASSETS / given
+        policy = _open(str(packaged), given, precision) if packaged.is_dir() else build(NAMES[given])
+        policy.cold_started = packaged.is_dir()
     else:
         policy = _open(resolve(given), given, precision)
     policy.model.to(device=where, dtype=precision)
@@ -73,50 +78,88 @@ def resolve(name: str) -> str:
 
 
 def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
-    adapter_config = Path(folder) / "adapter_config.json"
-    if adapter_config.is_file():
-        base = json.loads(adapter_config.read_text())["base_model_name_or_path"]
-        policy = load(base, device="cpu", dtype=dtype)
-        policy.model.load_adapter(folder)
-        return replace(policy, source=source)
-    config, tokenizer = _parts(folder, source)
+    if (Path(folder) / "adapter_config.json").is_file():
+        return _open_adapter(folder, source, dtype)
+    config, tokenizer = _told(source, lambda: (_config(folder), _tokenizer(folder)))
     if config.model_type not in FAMILIES:
-        raise RequestError(
-            f"{source} is of type {config.model_type!r}, which has no adapter. Known: {', '.join(FAMILIES)}"
-        )
+        known = ", ".join(FAMILIES)
+        raise RequestError(f"{source} is of type {config.model_type!r}, which has no adapter. Known: {known}")
     family = FAMILIES[config.model_type]()
     _check_pixels(family, config, source)
     _check_ids(config, tokenizer, source)
-    facts = _read(Path(folder) / FACTS)
-    rule = facts.get("position_rule", family.position_rule)
-    if rule != family.position_rule:
-        raise RequestError(
-            f"{source} was trained with positions {rule!r}; this version computes {family.position_rule!r}"
-        )
+    facts = _check_rule(family, folder, source)
     if tokenizer.chat_template is None:
         tokenizer.chat_template = (ASSETS / family.template).read_text(encoding="utf-8")
-    with quiet():
-        model = family.model_class().from_pretrained(folder, dtype=dtype, use_safetensors=True)
+    model = _told(source, lambda: _weights(family, folder, dtype))
+    model.name_or_path = source if source in NAMES else folder
     tower.install(model)
     return Policy(
         model=model.eval(),
         tokenizer=tokenizer,
         family=family,
         source=source,
-        sizing=_sizing(family, folder),
+        sizing=_told(source, lambda: _sizing(family, folder)),
         cold_started=facts.get("cold_started", True),
     )
 
 
-def _parts(folder: str, source: str) -> tuple[Any, Any]:
-    """Return config and tokenizer; whatever is wrong with the place is told in one line."""
-    from transformers import AutoConfig, AutoTokenizer
+def _open_adapter(folder: str, source: str, dtype: torch.dtype) -> Policy:
+    """Return the base an adapter names, with the adapter on it."""
+    base = _read(Path(folder) / "adapter_config.json").get("base_model_name_or_path")
+    if not base:
+        raise RequestError(f"{source}: its adapter_config.json names no base model: add base_model_name_or_path")
+    policy = load(base, device="cpu", dtype=dtype)
+    _check_rule(policy.family, folder, source)
+    with quiet():
+        _told(source, lambda: policy.model.load_adapter(folder))
+    return replace(policy, model=policy.model.eval(), source=source, cold_started=True)
 
+
+def _told(source: str, action: Callable[[], Found]) -> Found:
+    """Return what the action returns; whatever transformers finds wrong with the place is told in one line."""
     try:
-        return AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0]
+        return action()
+    except RequestError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise RequestError(f"{source} cannot be loaded as a model: {first}") from error
+
+
+def _config(folder: str) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
+def _tokenizer(folder: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+
+
+def _weights(family: Family, folder: str, dtype: torch.dtype) -> Any:
+    """Return the model; weights that are missing are an error, since transformers would invent them."""
+    with quiet():
+        model, info = family.model_class().from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, output_loading_info=True
+        )
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise RequestError(f"{folder} lacks {len(missing)} weights of its model, among them {missing[0]}")
+    return model
+
+
+def _check_rule(family: Family, folder: str, source: str) -> dict[str, Any]:
+    """Return what we once wrote beside the weights, after checking that positions are still computed that way."""
+    facts = _read(Path(folder) / FACTS)
+    rule = facts.get("position_rule", family.position_rule)
+    if rule != family.position_rule:
+        raise RequestError(
+            f"{source} was trained with positions {rule!r} and this version computes {family.position_rule!r}: "
+            "use the version that trained it"
+        )
+    return facts
 
 
 def _check_ids(config: Any, tokenizer: Any, source: str) -> None:
