@@ -17,7 +17,7 @@ from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation.compare import compare
 from reelgym.evaluation.results import Evaluation, Row, read, write
 from reelgym.evaluation.runner import evaluate, floors, grade
-from reelgym.scoring import ordered_chance
+from reelgym.scoring import Score, ordered_chance
 
 CHANCE = ordered_chance(2, 4)
 
@@ -169,16 +169,30 @@ def test_a_disk_that_refuses_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_differences_are_paired_by_id_whatever_the_order() -> None:
     before = evaluation(["1, 2", "1, 2", "cat", "2, 1"])
-    after = evaluation(["2, 1", "2, 1", "2, 1", "2, 1"])
+    after = evaluation(["2, 1", "cat", "2, 1", "2, 1"])
     after = replace(after, rows=after.rows[::-1])
     found = compare(before, after)
-    assert found.differences["exact"].mean == 0.75
-    assert found.differences["invalid"].mean == -0.25
-    assert (found.rows, found.valid_rows) == (4, 3)
-    # Readable both times: 1, 2 -> 2, 1 twice and 2, 1 once. "1, 2" has both frames in the wrong order: selection 1,
-    # order 0, so 0.5 (0.5 * 1 + 0.5 * 0) = 0.25; the gain is (0.75 + 0.75 + 0) / 3.
-    assert found.valid_both is not None and found.valid_both.mean == pytest.approx(0.5)
+    assert found.differences["exact"].mean == 0.5
+    assert found.differences["invalid"].mean == 0.0
+    assert (found.rows, found.valid_rows) == (4, 2)
+    # Readable both times: the first, 1, 2 -> 2, 1, and the last, right twice. "1, 2" has both frames in the wrong order:
+    # selection 1, order 0, so 0.5 (0.5 * 1 + 0.5 * 0) = 0.25; the mean gain is (0.75 + 0) / 2.
+    assert found.valid_both is not None and found.valid_both.mean == pytest.approx(0.375)
     assert json.loads(json.dumps(found.to_json()))["rows"] == 4
+
+
+def test_a_task_that_gives_no_parts_to_an_unreadable_reply_loses_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bare:
+        def score(self, reply: str, given: object) -> Score:
+            right = reply == "right"
+            return Score(value=float(right), parts={"exact": 1.0} if right else {}, valid=right, parsed=None)
+
+        def chance(self, given: object) -> dict[str, float]:
+            return {"exact": 0.25, "value": 0.25}
+
+    monkeypatch.setattr(tasks, "get", lambda name: Bare())
+    found = evaluation(["right", "wrong", "wrong", "wrong"])
+    assert found.mean("exact").rows == 4 and found.mean("exact").mean == 0.25
 
 
 def test_nothing_valid_both_times_leaves_that_difference_out() -> None:
