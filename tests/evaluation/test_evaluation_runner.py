@@ -175,7 +175,7 @@ def test_differences_are_paired_by_id_whatever_the_order() -> None:
     assert found.differences["exact"].mean == 0.5
     assert found.differences["invalid"].mean == 0.0
     assert (found.rows, found.valid_rows) == (4, 2)
-    # Readable both times: the first, 1, 2 -> 2, 1, and the last, right twice. "1, 2" has both frames in the wrong order:
+    # Readable both times: the first, 1, 2 -> 2, 1, and the last, right twice. "1, 2" has both frames, in wrong order:
     # selection 1, order 0, so 0.5 (0.5 * 1 + 0.5 * 0) = 0.25; the mean gain is (0.75 + 0) / 2.
     assert found.valid_both is not None and found.valid_both.mean == pytest.approx(0.375)
     assert json.loads(json.dumps(found.to_json()))["rows"] == 4
