@@ -1,4 +1,4 @@
-"""The local engine: inputs to a dataset folder in worker processes, resumable, the same bytes for any number of them."""
+"""The local engine: inputs to a dataset folder, in worker processes, resumable; their number does not change a byte."""
 
 from __future__ import annotations
 

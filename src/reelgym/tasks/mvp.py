@@ -61,7 +61,7 @@ class MVPConfig:
     """Context frames before the gap, at least."""
     min_after: int = 2
     """Context frames after the gap, at least."""
-    margin: int = 1
+    margin: int = 0
     """Distinct frames on each side between context and hidden run that nobody sees: against boundary matching."""
     gap: float | None = None
     """Least distance (1 - similarity) of a candidate from the others and from the context. None: 1 - kappa."""
