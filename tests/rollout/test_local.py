@@ -171,6 +171,15 @@ def test_sampling_leaves_the_model_as_it_was(qwen: Policy) -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def test_a_policy_that_sampled_can_be_trained_at_once() -> None:
+    fresh = sharp("qwen2_5_vl")
+    prompts = make_prompts(fresh)[:1]
+    turn = sample(fresh, prompts, n=1, max_tokens=3)[0][0]
+    found = group_logprobs(fresh, [PackItem(prompts[0], fresh.features(prompts)[0], [torch.from_numpy(turn.ids)])])
+    found[0][0].sum().backward()
+    assert all(bool(p.grad.isfinite().all()) for p in fresh.model.parameters() if p.grad is not None)
+
+
 def test_given_features_replace_the_tower(qwen: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts = make_prompts(qwen)
     features = qwen.features(prompts)

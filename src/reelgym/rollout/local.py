@@ -43,7 +43,6 @@ class LocalSampler:
             raise RequestError(f"max_rows={max_rows} is below 1: give the completions to decode at once")
         self.policy, self.max_rows = policy, max_rows
 
-    @torch.inference_mode()
     def sample(
         self,
         prompts: Sequence[Prompt],
@@ -72,7 +71,8 @@ class LocalSampler:
         for start in range(0, len(order), size):
             places = order[start : start + size]
             wave = [prompts[place] for place in places]
-            seen = self.policy.features(wave) if features is None else [features[place] for place in places]
+            with torch.no_grad():
+                seen = self.policy.features(wave) if features is None else [features[place] for place in places]
             draws = None if streams is None else _draws(streams, places, n, params)
             rows = _Wave(self.policy, wave, seen, n=n, params=params, draws=draws).run()
             found |= {place: rows[i * n : (i + 1) * n] for i, place in enumerate(places)}
@@ -106,8 +106,12 @@ class _Wave:
         self.forbidden = policy.forbidden_ids.to(self.device)
         self.mask = attention.no_mask(self.device)
 
+    @torch.inference_mode()
     def run(self) -> list[Turn]:
-        """Return the B turns, group by group."""
+        """Return the B turns, group by group.
+
+        Only here in inference mode: what others may cache (ids, features) is made outside, fit for autograd.
+        """
         logits, cache = self._prefill()
         rows = torch.arange(len(self.ids), device=self.device)
         alive = torch.ones(len(rows), dtype=torch.bool, device=self.device)
