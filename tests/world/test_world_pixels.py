@@ -142,6 +142,13 @@ def test_the_area_of_a_disc_is_pi_r_squared() -> None:
     assert cover.sum() == pytest.approx(math.pi * 100, rel=0.01)
 
 
+@pytest.mark.parametrize("gloss", [0.0, 0.14])
+def test_a_shape_is_painted_in_its_colour(gloss: float) -> None:
+    sprite = draw(Look("square", 9.0, 9.0, 0, (40, 100, 200), gloss=gloss), (0, 0))
+    middle = sprite.paint[-sprite.origin[0], -3 * sprite.origin[1] : -3 * sprite.origin[1] + 3]
+    assert middle == pytest.approx([40, 100, 200], rel=0.02)
+
+
 def test_half_a_pixel_moves_the_picture_by_half_a_pixel() -> None:
     def centre(phase: int) -> float:
         sprite = draw(Look("square", 8.0, 8.0, 0, (0, 0, 0), shadow=0.0), (phase, 0))
