@@ -35,3 +35,13 @@ def shared_odd() -> Path:
 def repository() -> Path:
     """Root of the checkout."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def world_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four short rendered videos."""
+    from reelgym import world
+
+    folder = tmp_path_factory.mktemp("world")
+    world.make(folder, count=4, seconds=(10.0, 12.0), side=56, kinds=["moving"])
+    return folder

@@ -119,8 +119,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.text import Text
 
     drawn = Table(
-        title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE, show_header=bool(columns)
+        title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD if columns else None
     )
+    drawn.show_edge, drawn.show_header = False, bool(columns)
     for place, column in enumerate(columns or ("",) * len(rows[0])):
         drawn.add_column(column, overflow="fold", justify="left" if place == 0 else "default")
     for row in rows:

@@ -53,7 +53,7 @@ class Later(Data):
     def __repr__(self) -> str:
         """Return the call that would make the data."""
         build, arguments = vars(self)["key"]
-        return f"{build.__name__}({', '.join(map(str, arguments))})"
+        return f"{build.__name__.lstrip('_')}({', '.join(map(str, arguments))})"
 
 
 def dataset(path: str, split: str = "train", limit: int = 0, seed: int = 0) -> Data:
