@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from model_prompts import media, messages
-from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+from transformers import AutoModelForImageTextToText, AutoTokenizer
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from reelgym import models
 from reelgym.errors import RequestError
@@ -64,12 +65,13 @@ def test_stock_transformers_serves_a_saved_folder(policy: Policy, folder: Path) 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert tokenizer("c4 <answer>")["input_ids"] == policy.tokenize("c4 <answer>")
     assert tokenizer.chat_template == policy.tokenizer.chat_template
-    processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
-    side = policy.family.pixels.factor * 2
+
+
+def test_the_official_image_processor_reads_a_saved_folder(policy: Policy, folder: Path) -> None:
+    processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
     pixels = media(policy, 2)(messages("image")[0].parts[0])
     made = processor(images=[pixels[0]], return_tensors="pt", input_data_format="channels_last")
     encoded = policy.encode(messages("image"), media(policy, 2))
-    assert pixels.shape == (1, side, side, 3)
     assert torch.equal(made["pixel_values"], encoded.patches["image"])
 
 
@@ -194,7 +196,7 @@ def test_weights_that_are_missing_or_do_not_fit_are_not_invented(broken: Path) -
         models.load(broken)
 
 
-@pytest.mark.parametrize("name", ["nonsense", "not/a/model/at/all", "/no/such/folder"])
+@pytest.mark.parametrize("name", ["nonsense", "not/a/model/at/all", "/no/such/folder", "./nothing"])
 def test_a_name_that_is_nothing_is_told_in_one_line(name: str) -> None:
     with pytest.raises(
         RequestError, match=r"give tiny, tiny-qwen3, a folder with config\.json, a run, or a hub name"
@@ -207,7 +209,7 @@ def test_an_empty_folder_and_an_absent_hub_name_offline_are_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    for name in (str(tmp_path), "nobody/no-such-model"):
-        with pytest.raises(RequestError, match="cannot be loaded as a model") as error:
+    for name, hint in ((str(tmp_path), "model: "), ("nobody/no-such-model", r"model \(no such folder here, so")):
+        with pytest.raises(RequestError, match=f"cannot be loaded as a {hint}") as error:
             models.load(name)
         assert "\n" not in str(error.value)

@@ -69,7 +69,7 @@ def resolve(name: str) -> str:
         best = checkpoints / "best.json"
         chosen = str(json.loads(best.read_text())["checkpoint"]) if best.is_file() else steps[-1]
         return str(checkpoints / (chosen if chosen in steps else steps[-1]))
-    if Path(name).is_dir() or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if Path(name).is_dir() or re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         return name
     raise RequestError(
         f"no model {name!r}: give {', '.join(NAMES)}, a folder with config.json, a run, or a hub name such as "
@@ -123,7 +123,8 @@ def _told(source: str, action: Callable[[], Found]) -> Found:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise RequestError(f"{source} cannot be loaded as a model: {first}") from error
+        taken = "" if Path(source).exists() else " (no such folder here, so it was taken as a hub name)"
+        raise RequestError(f"{source} cannot be loaded as a model{taken}: {first}") from error
 
 
 def _config(folder: str) -> Any:

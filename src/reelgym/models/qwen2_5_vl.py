@@ -28,9 +28,11 @@ class Qwen2_5VL(Family):
     sizing = Sizing(
         image_min_pixels=4 * 28 * 28,
         image_max_pixels=16384 * 28 * 28,
-        video_min_pixels=128 * 28 * 28,
+        video_min_pixels=4 * 28 * 28,
         video_max_pixels=768 * 28 * 28,
     )
+    """The floor of the published preprocessor config, so that a sample's own frame size decides; the ceiling of
+    qwen-vl-utils for a frame of video (its own floor for video is 128 tokens)."""
     template = "qwen2_5_vl.jinja"
     preprocessors: ClassVar[Mapping[str, str]] = {
         "image": "Qwen2VLImageProcessor",

@@ -68,6 +68,6 @@ class Qwen3VL(Family):
 
         outputs = {}
         for kind, value in features.pooled.items():
-            levels = [(level,) for level in features.deepstack[kind]]
+            levels = [(level,) for level in features.deepstack.get(kind, [])]
             outputs[kind] = BaseModelOutputWithDeepstackFeatures(pooler_output=(value,), deepstack_features=levels)  # type: ignore[arg-type]
         return outputs

@@ -51,7 +51,7 @@ def hidden(
 def place_and_run(
     policy: Policy, ids: torch.Tensor, positions: torch.Tensor, given: Features, kwargs: dict[str, Any]
 ) -> BaseModelOutputWithPast:
-    """Do what `mm_encoder_outputs` does, for a transformers release without it (5.17 and older): embed, place, run."""
+    """Do what `mm_encoder_outputs` does, for a transformers release without it: embed, place, run."""
     core = policy.model.model
     embedded = core.get_input_embeddings()(ids)
     masks = {kind: ids == policy.placeholder_ids[kind] for kind in given.pooled}
