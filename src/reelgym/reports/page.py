@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import math
 from functools import cache
@@ -12,11 +13,12 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image as PilImage
 
 from reelgym.data.files import replacing
 from reelgym.errors import WorkError
 from reelgym.reports import svg
-from reelgym.reports.payload import Measure, Payload, data_uri, to_json
+from reelgym.reports.payload import Frame, Measure, Payload, data_uri, to_json
 
 
 def render(payload: Payload) -> str:
@@ -32,6 +34,7 @@ def render(payload: Payload) -> str:
             style=Markup(_asset("page.css")),
             script=Markup(script),
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+            judged=any(puzzle.solved is not None for puzzle in payload.puzzles),
             kinds=sorted({puzzle.kind for puzzle in payload.puzzles if puzzle.kind}),
         )
     )
@@ -47,7 +50,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=svg.percent, number=number, verdict=verdict, image=data_uri, bars=svg.bars, curves=svg.curves
+        percent=svg.percent,
+        number=number,
+        verdict=verdict,
+        image=data_uri,
+        aspect=aspect,
+        bars=svg.bars,
+        curves=svg.curves,
     )
     environment.globals.update(percent=svg.percent, signed=svg.signed)
     return environment
@@ -85,6 +94,12 @@ def verdict(measure: Measure) -> str:
     if found.low <= 0.0 <= found.high:
         return ""
     return "better" if (found.low > 0.0) == (measure.good == "up") else "worse"
+
+
+def aspect(frame: Frame) -> float:
+    """Return width over height of a frame, so that the slots of hidden frames get the shape of their neighbours."""
+    with PilImage.open(io.BytesIO(frame.image)) as image:
+        return round(image.width / image.height, 3)
 
 
 def number(value: float | None, digits: int = 2) -> str:

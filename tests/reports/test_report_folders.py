@@ -15,8 +15,8 @@ from reelgym.data.dataset import Dataset, read_dataset
 from reelgym.errors import RequestError
 from reelgym.evaluation import results
 from reelgym.evaluation.runner import grade
-from reelgym.reports import report
 from reelgym.reports.page import write_page
+from reelgym.reports.report import report
 from reelgym.synthesis.local import synthesize
 from reelgym.video import write_mp4
 
@@ -62,8 +62,10 @@ def test_a_dataset_whose_videos_are_gone_still_has_a_page(dataset: Path, tmp_pat
 
 def test_an_evaluation_shows_replies_beside_their_puzzles(dataset: Path, tmp_path: Path) -> None:
     found = read_dataset(dataset)
-    before = replace(answer(found, lambda right: right[::-1]), settings={"dataset": str(dataset)})
-    after = replace(answer(found, list), settings={"dataset": str(dataset)})
+    before = replace(
+        answer(found, lambda right: right[::-1]), settings={"dataset": found.digest, "dataset_path": str(dataset)}
+    )
+    after = replace(answer(found, list), settings={"dataset": found.digest, "dataset_path": str(dataset)})
     results.write(tmp_path, {"before": before, "after": after, "blind": replace(before, probe="blind")})
     html = report(tmp_path).read_text("utf-8")
     assert "score rose from" in html and "data:image/jpeg" in html
@@ -78,6 +80,31 @@ def test_an_evaluation_without_its_dataset_shows_replies_and_says_what_is_missin
     html = report(tmp_path).read_text("utf-8")
     assert "do not say where their dataset is" in html and "scores 100.0%" in html
     assert "data:image/jpeg" in report(tmp_path, dataset=dataset).read_text("utf-8")
+
+
+def test_frames_of_a_dataset_that_has_changed_are_not_shown(dataset: Path, tmp_path: Path) -> None:
+    other = {"dataset": "sha256:other", "dataset_path": str(dataset)}
+    results.write(tmp_path, {"main": replace(answer(read_dataset(dataset), list), settings=other)})
+    html = report(tmp_path).read_text("utf-8")
+    assert "data:image/jpeg" not in html and "has changed since" in html
+
+
+def test_the_better_prompt_leads_and_its_own_blind_probe_stands_beside_it(dataset: Path, tmp_path: Path) -> None:
+    found = read_dataset(dataset)
+    good, bad = answer(found, list), replace(answer(found, lambda right: right[::-1]), variant="direct")
+    blind = replace(bad, variant="tagged", probe="blind")
+    results.write(
+        tmp_path,
+        {
+            "direct": bad,
+            "tagged": good,
+            "direct-blind": replace(good, variant="direct", probe="blind"),
+            "tagged-blind": blind,
+        },
+    )
+    html = report(tmp_path).read_text("utf-8")
+    assert "scores 100.0%" in html
+    assert f"{blind.mean().mean:.1%}" in html.split('data-label="Blind"')[1].split("</td>")[0]
 
 
 def run_folder(folder: Path, dataset: Path) -> Path:

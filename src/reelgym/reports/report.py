@@ -31,6 +31,10 @@ SHOWN = 24
 """Puzzles on a page drawn from a folder."""
 
 
+FACTS = {"train": "For training", "test": "Held out", "files": "Files", "quarantined": "Left out"}
+"""Counts of a dataset's manifest, with their names on its page."""
+
+
 @dataclass(frozen=True)
 class Shelf:
     """The samples behind stored results, as far as they are at hand."""
@@ -80,7 +84,7 @@ def of_dataset(folder: Path, store: Store) -> Payload:
     except (RequestError, MediaError) as error:
         about, shelf = inspect(found, None), Shelf(shelf.samples, None, str(error))
     header, *rows = table(about)
-    counts = tuple((name.capitalize(), f"{count:,}") for name, count in about["counts"].items() if count is not None)
+    counts = about["counts"]
     quarantine = tuple((reason, f"{count:,}") for reason, count in about["quarantine"].items())
     tables = [Table(title="Chance and shortcuts", columns=header, rows=tuple(rows), caption=_baseline_note(about))]
     if quarantine:
@@ -88,8 +92,10 @@ def of_dataset(folder: Path, store: Store) -> Payload:
     return Payload(
         title=folder.name,
         headline=f"{len(found.samples):,} puzzles from {len({s.source for s in found.samples}):,} videos",
-        lead=f"{about['seconds']['total'] / 3600:.2f} hours of video.",
-        facts=counts,
+        facts=(
+            ("Video", _duration(about["seconds"]["total"])),
+            *((FACTS[n], f"{counts[n]:,}") for n in FACTS if n in counts),
+        ),
         tables=tuple(tables),
         puzzles=tuple(_puzzle(shelf, sample.id, ()) for sample in _some(found.samples)),
         limits=_limits(shelf),
@@ -103,9 +109,11 @@ def of_evaluation(folder: Path, store: Store, dataset: str | Path | None) -> Pay
     if not stored:
         raise RequestError(f"{folder}: no evaluation in results.json: run `reelgym eval` again")
     plain = {name: one for name, one in stored.items() if one.probe is None and one.variant != "none"} or stored
-    before, after = plain.get("before"), plain.get("after") or next(iter(plain.values()))
-    blind = next((one for one in stored.values() if one.probe == "blind" and one.model == after.model), None)
-    shelf = _find(dataset or after.settings.get("dataset"), store)
+    # Without a trained one the best leads: the better of the two prompts of one model.
+    before, after = plain.get("before"), plain.get("after") or max(plain.values(), key=lambda one: one.mean().mean)
+    same = [one for one in stored.values() if (one.model, one.variant) == (after.model, after.variant)]
+    blind = next((one for one in same if one.probe == "blind"), None)
+    shelf = _find(dataset or after.settings.get("dataset_path"), store, digest=str(after.settings.get("dataset", "")))
     known = {name: results.by_id(one.rows) for name, one in stored.items() if one.probe is None}
     shown = _some(after.rows)
     if before is not None:
@@ -228,13 +236,17 @@ def _bare_or_shown(shelf: Shelf, sample_id: str, note: str, replies: Sequence[Re
         return puzzles.puzzle(sample, None, replies, note=f"{note} {error}".strip())
 
 
-def _find(path: str | Path | None, store: Store) -> Shelf:
+def _find(path: str | Path | None, store: Store, *, digest: str = "") -> Shelf:
+    """Return the samples of a dataset; nothing, and why, where it is not at hand or not the one that was answered."""
     if not path:
         return Shelf(missing="The results do not say where their dataset is; frames and right answers are left out.")
     try:
-        return _shelf(read_dataset(path), store)
+        found = read_dataset(path)
     except RequestError as error:
         return Shelf(missing=f"Frames and right answers are left out: {error}")
+    if digest and digest != found.digest:
+        return Shelf(missing=f"Frames and right answers are left out: {path} has changed since it was answered.")
+    return _shelf(found, store)
 
 
 def _shelf(found: Dataset, store: Store) -> Shelf:
@@ -257,6 +269,10 @@ def _settings(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
     more = {name: str(value) for name, value in evaluation.settings.items() if isinstance(value, (str, int, float))}
     shown = plain | {"reply cap": f"{evaluation.max_tokens} tokens", "seconds": f"{evaluation.seconds:.0f}"} | more
     return tuple((name, value) for name, value in shown.items() if value)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 5400 else f"{seconds / 60:.1f} minutes"
 
 
 def _baseline_note(about: Mapping[str, Any]) -> str:
