@@ -189,7 +189,7 @@ class Session:
             checkpoint.write(
                 self.folder,
                 self.state,
-                self.policy.save,
+                lambda folder: weights.save(self.policy, self.config, folder),
                 self.optimizer.state(),
                 self._metric,
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from reelgym.errors import RequestError, WorkError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from reelgym.models.base import Policy
 
 ADAPTER = "adapter_model.safetensors"
+PREFIX = "base_model.model."
+"""What PEFT puts before the names of adapter weights in files."""
 
 
 def prepare(policy: Policy, config: TrainConfig) -> None:
@@ -45,7 +47,6 @@ def prepare(policy: Policy, config: TrainConfig) -> None:
         raise WorkError("no linear layer of a language model was found to put LoRA on")
     policy.model.requires_grad_(False)
     settings = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=names, task_type="CAUSAL_LM")
-    settings.base_model_name_or_path = policy.source
     with torch.random.fork_rng():
         torch.manual_seed(derive(config.seed, "lora"))
         policy.model.add_adapter(settings)
@@ -66,11 +67,30 @@ def language_linears(model: nn.Module, tower: nn.Module | None) -> list[str]:
     ]
 
 
+def save(policy: Policy, config: TrainConfig, folder: Path) -> None:
+    """Write the policy as `policy.save` does; under LoRA the adapter alone in PEFT's form, and the tokenizer.
+
+    `save_pretrained` would do it too, but asks the hub for the base model's config each time.
+    """
+    if not config.lora_rank:
+        policy.save(folder)
+        return
+    from peft import get_peft_model_state_dict
+
+    found = get_peft_model_state_dict(policy.model, save_embedding_layers=False)
+    save_file({f"{PREFIX}{name}": value.detach().cpu().contiguous() for name, value in found.items()}, folder / ADAPTER)
+    settings = copy.copy(policy.model.peft_config["default"])
+    settings.base_model_name_or_path, settings.inference_mode = policy.source, True
+    settings.save_pretrained(str(folder))
+    policy.tokenizer.save_pretrained(str(folder))
+
+
 def restore_adapter(policy: Policy, folder: Path) -> None:
-    """Load the adapter that `policy.save` wrote into the one that `prepare` made."""
+    """Load the adapter that `save` wrote into the one that `prepare` made."""
     from peft import set_peft_model_state_dict
 
-    result: Any = set_peft_model_state_dict(policy.model, load_file(folder / ADAPTER))
+    stored = {name.removeprefix(PREFIX): value for name, value in load_file(folder / ADAPTER).items()}
+    result: Any = set_peft_model_state_dict(policy.model, stored)
     if result.unexpected_keys:
         raise WorkError(f"{folder}: the adapter does not fit the model: {', '.join(result.unexpected_keys[:3])}")
 
