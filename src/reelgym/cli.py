@@ -258,7 +258,12 @@ def evaluate(
                 probes=wanted,
                 max_tokens=max_tokens,
                 seed=seed,
-                settings={"dataset": found.digest, "split": split, "limit": limit},
+                settings={
+                    "dataset": found.digest,
+                    "dataset_path": str(dataset.resolve()),
+                    "split": split,
+                    "limit": limit,
+                },
                 stage=bars.stage,
             )
             made |= {f"{_slug(name)}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
@@ -277,8 +282,9 @@ def evaluate(
 
 @app.command()
 def report(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A dataset, a run or an evaluation.")],
-    out: Annotated[Path | None, typer.Option(help="The HTML file; index.html inside PATH by default.")] = None,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A dataset, a run, an evaluation or a demo.")],
+    out: Annotated[Path | None, typer.Option(help="The HTML file; report.html inside PATH by default.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Dataset of a run or evaluation, if it has moved.")] = None,
 ) -> None:
     """One self-contained page from stored results.
 
@@ -286,7 +292,7 @@ def report(
     """
     from reelgym.reports.report import report as write
 
-    typer.echo(f"page: {write(path, out or path / 'index.html')}")
+    typer.echo(f"page: {write(path, out, dataset=data)}")
 
 
 @app.command(name="list")

@@ -68,7 +68,10 @@ def test_train_then_eval_then_repeat(cli: Cli, puzzles: Path, tmp_path: Path) ->
     )
     assert code == 0, err
     assert list(json.loads(out)) == ["tagged", "tagged-blind", "floor-order_by_similarity", "floor-context_free"]
-    assert (tmp_path / "ev" / "results.json").exists()
+    for folder in (tmp_path / "ev", run, puzzles):
+        code, out, err = cli("report", folder, "--out", tmp_path / "page.html")
+        assert (code, out, err) == (0, f"page: {tmp_path / 'page.html'}\n", "")
+        assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
 
 
 def test_list_names_every_kind(cli: Cli) -> None:

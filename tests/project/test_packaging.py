@@ -43,7 +43,7 @@ def test_every_dependency_is_pinned_for_ci_within_its_range(repository: Path) ->
 
 def _make_venv(repository: Path, folder: Path, path: Path) -> subprocess.CompletedProcess[str]:
     command = ["/bin/sh", str(repository / "scripts" / "make_venv.sh"), str(folder), "train", "constraints.txt"]
-    return subprocess.run(command, capture_output=True, text=True, env={"PATH": str(path)}, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, env={"PATH": str(path)}, cwd=path.parent, timeout=30)
 
 
 def _fake(folder: Path, name: str, body: str) -> None:
@@ -62,7 +62,9 @@ def test_without_python_3_11_make_says_in_one_line_what_to_install(repository: P
 
 def test_make_takes_uv_where_it_is_and_the_newest_python_else(repository: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    python = f'echo "$(basename "$0") $@" >> {log}; case "$1" in -m) mkdir -p "$3/bin"; cp "$0" "$3/bin/python";; esac'
+    python = (
+        f'echo "$(basename "$0") $@" >> {log}; case "$2" in venv) mkdir -p "$3/bin"; cp "$0" "$3/bin/python";; esac'
+    )
     for name in ("python3.12", "python3.11", "python3"):
         _fake(tmp_path / "bin", name, python)
     for tool in ("basename", "mkdir", "cp", "grep"):
