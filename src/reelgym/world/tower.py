@@ -13,7 +13,7 @@ from reelgym.world.facts import CELLS, Event, Facts, Thing
 from reelgym.world.moving import WALL, drifters
 from reelgym.world.questions import Asker, Question, ordinal
 from reelgym.world.sprites import COLOURS
-from reelgym.world.stage import act
+from reelgym.world.stage import Actor, act
 
 BLOCK_HEIGHT = 0.055
 """Half the height of a block."""
@@ -117,20 +117,7 @@ class Tower(Kind):
             for colour, width in zip(colours[1:], widths, strict=True)
         ]
         build(yard, [block.name for block in blocks], shot.seconds)
-        dim = random.uniform(*settings.dimness)
-        actors = [
-            act(
-                thing.name,
-                "bar",
-                shot.fade(thing.colour, dim),
-                yard.blocks[block].sample(shot.times),
-                thing.size,
-                BLOCK_HEIGHT,
-                depth=2.0,
-                shadow=0.12,
-            )
-            for block, thing in enumerate(blocks)
-        ]
+        actors = _blocks(shot, blocks, yard)
         others, extra = drifters(shot, colours, low)
         return Play(
             things=[crane, *blocks, *others],
@@ -160,3 +147,20 @@ class Tower(Kind):
             k = ask.random.randrange(len(steps) - 1)
             ask.choose("next", f"Which block is moved next after the {ordinal(k + 1)} step?", moved[k + 1], blocks)
         return ask.asked
+
+
+def _blocks(shot: Shot, blocks: Sequence[Thing], yard: Yard) -> list[Actor]:
+    dim = shot.random.uniform(*shot.settings.dimness)
+    return [
+        act(
+            thing.name,
+            "bar",
+            shot.fade(thing.colour, dim),
+            yard.blocks[block].sample(shot.times),
+            thing.size,
+            BLOCK_HEIGHT,
+            depth=2.0,
+            shadow=0.12,
+        )
+        for block, thing in enumerate(blocks)
+    ]
