@@ -40,7 +40,7 @@ SIZES: dict[str, RLConfig] = {
         save_every=50,
         micro_batch_tokens=8192,
         lora_rank=32,
-        lora_alpha=64.0,
+        lora_alpha=64,
         groups="drop",
     ),
     "7b-80gb": RLConfig(
@@ -55,7 +55,7 @@ SIZES: dict[str, RLConfig] = {
         save_every=50,
         micro_batch_tokens=16384,
         lora_rank=64,
-        lora_alpha=128.0,
+        lora_alpha=128,
         groups="drop",
     ),
 }

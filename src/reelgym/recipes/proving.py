@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reelgym import world
@@ -21,6 +21,9 @@ PUZZLE = MVPConfig(
     fps=1.0, frames=8, hidden=3, distractors=2, against="last", kappa=0.95, gap=0.05, short_side=28, analysis_side=56
 )
 """Eight frames a second apart, three of them hidden, two look-alikes, one token per frame. Ours."""
+
+OWN = replace(PUZZLE, kappa=None, gap=None)
+"""The same for a user's own files, whose frames differ less or more: the threshold is found for each."""
 
 SCENES = Settings(curve=0.1, distractors=(0, 2), pan=(0.0, 0.02))
 """What the embedded models are trained and measured on. Ours."""
@@ -85,7 +88,7 @@ def prepare(
         workers: Processes; all cores by default.
         progress: From a stage's name to what is told (done, total).
     """
-    workers = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = workers or os.cpu_count() or 1
     told: Callable[[str], Progress | None] = progress or (lambda _: None)
     place = folder / split
     made = world.make(
