@@ -63,7 +63,9 @@ def test_clip_and_rescale() -> None:
     assert same(paid(Clip(given("a", NAN, 3))), [NAN, 1.0])
 
 
-@pytest.mark.parametrize(("progress", "weight"), [(0.0, 1.0), (0.2, 1.0), (0.35, 0.75), (0.5, 0.5), (0.8, 0.0), (1, 0.0)])
+@pytest.mark.parametrize(
+    ("progress", "weight"), [(0.0, 1.0), (0.2, 1.0), (0.35, 0.75), (0.5, 0.5), (0.8, 0.0), (1, 0.0)]
+)
 def test_a_schedule_moves_in_a_straight_line(progress: float, weight: float) -> None:
     # From 1 at 0.2 to 0 at 0.8: at 0.35 a quarter of the way.
     assert paid(Schedule(given("a", 2, 4), 1.0, 0.0, 0.2, 0.8), progress) == pytest.approx([2 * weight, 4 * weight])

@@ -71,7 +71,9 @@ def test_a_tagged_reply_is_valid_to_the_letter(reply: str, valid: bool) -> None:
     assert Format().valid(reply) is valid
 
 
-@pytest.mark.parametrize(("reply", "valid"), [("3, 1", True), ("", False), (" ", False), (GOOD, False), ("<think>", False)])
+@pytest.mark.parametrize(
+    ("reply", "valid"), [("3, 1", True), ("", False), (" ", False), (GOOD, False), ("<think>", False)]
+)
 def test_a_direct_reply_has_text_and_no_tags(reply: str, valid: bool) -> None:
     assert Format("direct").valid(reply) is valid
 

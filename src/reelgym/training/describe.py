@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from reelgym import __version__
+from reelgym.algorithms import Algorithm
 from reelgym.errors import RequestError
+from reelgym.rewards import Reward
 from reelgym.training.config import Data, RLRun, SFTRun
 
 FREE = frozenset(
@@ -30,6 +32,8 @@ def describe(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         plain = {f.name: describe(getattr(value, f.name)) for f in fields(value)}
         return {"type": type(value).__name__, **plain}
+    if isinstance(value, (Reward, Algorithm)) and not vars(value):
+        return {"type": type(value).__name__}
     if isinstance(value, Mapping):
         return {str(key): describe(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
