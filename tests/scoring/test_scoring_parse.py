@@ -8,25 +8,56 @@ from hypothesis import strategies as st
 
 from reelgym.scoring import answer_text, parse_indices
 
-
 CLEAR = (
-    "3, 1, 2 | 3 1 2 | [3, 1, 2] | (3) (1) (2) | [3] -> [1] -> [2] | 3->1->2 | 3 \u2192 1 \u2192 2 | 3-1-2 | 3, 1 and 2. | "
-    "Candidate 3, candidate 1, then candidate 2 | **3, 1, 2** | \\boxed{3, 1, 2} | \n3\n1\n2\n | - 3\n- 1\n- 2 | 3;1;2 | "
-    "candidates: 3, 1, 2 | 03, 1, 2"
+    "3, 1, 2",
+    "3 1 2",
+    "[3, 1, 2]",
+    "(3) (1) (2)",
+    "[3] -> [1] -> [2]",
+    "3->1->2",
+    "3 \u2192 1 \u2192 2",
+    "3-1-2",
+    "3, 1 and 2.",
+    "Candidate 3, candidate 1, then candidate 2",
+    "**3, 1, 2**",
+    "\\boxed{3, 1, 2}",
+    "\n3\n1\n2\n",
+    "- 3\n- 1\n- 2",
+    "3;1;2",
+    "candidates: 3, 1, 2",
+    "03, 1, 2",
 )
 UNCLEAR = (
-    " | 3, 1 | 3, 1, 2, 4 | 3, 1, 1 | 3, 1, 6 | 0, 1, 2 | -3, 1, 2 | 3, -1, 2 | 3.1, 2 | 1.5, 2, 3 | .3 1 2 | 312 | "
-    "the answer is 3, 1, 2 | 3, 1, 2 or 3, 2, 1 | 1. 3\n2. 1\n3. 2 | 3, 1, x | three, 1, 2 | 9999999999999999999, 1, 2 | "
-    "\u00b3, 1, 2 | \u0663, 1, 2 | not 3, 1, 2"
+    "",
+    "3, 1",
+    "3, 1, 2, 4",
+    "3, 1, 1",
+    "3, 1, 6",
+    "0, 1, 2",
+    "-3, 1, 2",
+    "3, -1, 2",
+    "3.1, 2",
+    "1.5, 2, 3",
+    ".3 1 2",
+    "312",
+    "the answer is 3, 1, 2",
+    "3, 1, 2 or 3, 2, 1",
+    "1. 3\n2. 1\n3. 2",
+    "3, 1, x",
+    "three, 1, 2",
+    "9999999999999999999, 1, 2",
+    "\u00b3, 1, 2",
+    "\u0663, 1, 2",
+    "not 3, 1, 2",
 )
 
 
-@pytest.mark.parametrize("text", CLEAR.split(" | "))
+@pytest.mark.parametrize("text", CLEAR)
 def test_clear_answers_are_read(text: str) -> None:
     assert parse_indices(text, 3, 5) == (3, 1, 2)
 
 
-@pytest.mark.parametrize("text", [*UNCLEAR.split(" | "), "3, 1, 2" + " " * 20_000])
+@pytest.mark.parametrize("text", [*UNCLEAR, "3, 1, 2" + " " * 20_000])
 def test_anything_else_is_no_answer(text: str) -> None:
     assert parse_indices(text, 3, 5) is None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ FAKE = """
 import json, os, sys, time
 for line in sys.stdin:
     job = json.loads(line)
+    if "note" in job: open(job["note"], "w").write(str(os.getpid()))
     if job["do"] == "hang": time.sleep(60)
     if job["do"] == "kill": os.kill(os.getpid(), 9)
     if job["do"] == "raise": raise ValueError("out of cheese")
@@ -35,6 +38,15 @@ def test_a_hang_a_kill_and_a_failure_cost_one_result_each() -> None:
     assert found[2] == {"died": "the worker process died (signal 9)"}
     assert found[4] == {"died": "the worker process died (exit code 1): ValueError: out of cheese"}
     assert all("pid" in found[number] for number in (0, 3, 5))
+
+
+def test_a_process_past_its_time_is_gone(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    with Pool(1, seconds=1.0, command=[sys.executable, "-c", FAKE]) as pool:
+        found = dict(pool.run([{"do": "hang", "note": str(note)}, {"do": "ok"}]))
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(note.read_text()), 0)
+    assert "died" in found[0] and "pid" in found[1]
 
 
 def test_processes_are_kept_between_runs_and_large_results_arrive_whole() -> None:

@@ -199,6 +199,10 @@ def test_short_and_static_videos_are_left_out_with_their_reason() -> None:
     still = Frames(np.full((30, 48, 48, 3), 90, np.uint8), np.arange(30.0), FrameSpec(fps=1.0))
     with pytest.raises(MediaError, match="task: static: 1 of 30 frames differ"):
         made(SMALL, still)
+    nine = film(9)
+    held = Frames(nine.pixels.repeat(3, 0), np.arange(27.0), nine.spec)
+    with pytest.raises(MediaError, match="task: static: 9 of 27 frames differ"):
+        made(SMALL, held)
     assert made(SMALL, film(10))
 
 

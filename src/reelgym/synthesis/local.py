@@ -78,7 +78,7 @@ def synthesize(
         split: Puts all sources on one side instead.
         seconds_per_file: A file that takes longer is quarantined.
         store: Folder of a frame store to fill in the same decoding pass with the frames that the prompts name.
-        progress: Called with (sources done, sources in all).
+        progress: Called with (steps done, steps in all); every file takes two, a look and a cut.
 
     Returns:
         What was made; `fresh` is False where it was finished before.
@@ -96,11 +96,12 @@ def synthesize(
         return _finished(folder, settings)
     work = _begin(folder, settings)
     with Pool(workers or _cores(), seconds=seconds_per_file) as pool:
-        videos, quarantine, duplicates = _probe(pool, paths)
+        tell = progress or (lambda done, total: None)
+        videos, quarantine, duplicates = _probe(pool, paths, tell)
         splits = {video.identity: _side(video.identity, split_share, split) for video in videos}
         shared = _job(settings) | {"store": None if store is None else str(store)}
         jobs = [{"do": "cut", "video": asdict(video), "split": splits[video.identity]} | shared for video in videos]
-        results = _cut(pool, jobs, work, progress)
+        results = _cut(pool, jobs, work, lambda done: tell(2 * len(paths) - len(jobs) + done, 2 * len(paths)))
     samples: list[Sample] = []
     sources: list[Source] = []
     for video, result in zip(videos, results, strict=True):
@@ -185,37 +186,37 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _probe(pool: Pool, paths: Sequence[str]) -> tuple[list[Video], list[dict[str, str]], int]:
+def _probe(pool: Pool, paths: Sequence[str], tell: Progress) -> tuple[list[Video], list[dict[str, str]], int]:
     """Return the videos by identity (of equal files the first by name), quarantine lines, and how many were equal."""
-    results = dict(pool.run([{"do": "probe", "path": path} for path in paths]))
+    results: dict[int, dict[str, Any]] = {}
+    for number, result in pool.run([{"do": "probe", "path": path} for path in paths]):
+        results[number] = _settled(result, paths[number], "probe")
+        tell(len(results), 2 * len(paths))
     by_identity: dict[str, Video] = {}
     quarantine = []
     for number, path in enumerate(paths):
-        result = _settled(results[number], path, "probe")
-        if "quarantine" in result:
-            quarantine.append(result["quarantine"])
+        if "quarantine" in results[number]:
+            quarantine.append(results[number]["quarantine"])
         else:
-            video = replace(Video(**result["video"]), path=path)
+            video = replace(Video(**results[number]["video"]), path=path)
             by_identity.setdefault(video.identity, video)
     duplicates = len(paths) - len(quarantine) - len(by_identity)
     return [by_identity[identity] for identity in sorted(by_identity)], quarantine, duplicates
 
 
-def _cut(pool: Pool, jobs: Sequence[dict[str, Any]], work: Path, progress: Progress | None) -> list[dict[str, Any]]:
+def _cut(pool: Pool, jobs: Sequence[dict[str, Any]], work: Path, tell: Callable[[int], None]) -> list[dict[str, Any]]:
     """Return the results of all jobs in order, those done before from the journal."""
     notes = [work / f"{hashlib.sha256(job['video']['identity'].encode()).hexdigest()}.json" for job in jobs]
     results = {number: found for number, note in enumerate(notes) if (found := _noted(note)) is not None}
     left = [number for number in range(len(jobs)) if number not in results]
-    if progress is not None:
-        progress(len(results), len(jobs))
+    tell(len(results))
     for at, result in pool.run([jobs[number] for number in left]):
         number = left[at]
         results[number] = _settled(result, jobs[number]["video"]["path"], "decode")
         if "died" not in result:  # perhaps the machine's fault: a resumed run tries again
             with replacing(notes[number]) as temporary:
                 temporary.write_text(json.dumps(results[number]), encoding="utf-8")
-        if progress is not None:
-            progress(len(results), len(jobs))
+        tell(len(results))
     return [results[number] for number in range(len(jobs))]
 
 
@@ -228,9 +229,11 @@ def _noted(note: Path) -> dict[str, Any] | None:
 
 
 def _settled(result: dict[str, Any], path: str, boundary: str) -> dict[str, Any]:
-    """Return a result in which a dead worker is a quarantine line; a refused request is raised."""
+    """Return a result in which a dead worker is a quarantine line; what no file is to blame for is raised."""
     if "refused" in result:
         raise RequestError(result["refused"])
+    if "failed" in result:
+        raise WorkError(result["failed"])
     if "died" in result:
         return {"quarantine": {"path": path, "boundary": boundary, "reason": result["died"]}}
     return result

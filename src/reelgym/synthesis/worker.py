@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from reelgym import tasks
 from reelgym.data.dataset import sample_to_row
-from reelgym.errors import MediaError, RequestError
+from reelgym.errors import MediaError, RequestError, WorkError
 from reelgym.video import Store, Video, auto_fps, probe, read
 
 Job = dict[str, Any]
@@ -48,12 +48,17 @@ def cut(video: Video, job: Job) -> dict[str, Any]:
 
 
 def serve(jobs: IO[str], results: IO[str]) -> None:
-    """Answer every line of `jobs` with one line of `results`, until the pipe closes."""
+    """Answer every line of `jobs` with one line of `results`, until the pipe closes.
+
+    What is wrong with the request ({refused}) or the machine ({failed}) is no fault of the file.
+    """
     for line in jobs:
         try:
             result = perform(json.loads(line))
         except RequestError as error:
             result = {"refused": str(error)}
+        except WorkError as error:
+            result = {"failed": str(error)}
         results.write(json.dumps(result) + "\n")
         results.flush()
 
