@@ -159,7 +159,10 @@ def payload(count: int = 24, *, hostile: bool = False) -> Payload:
         measures_caption=build.measures_caption(after),
         bars=build.bars(before, after, blind=blind, floors=floors),
         tables=(
-            build.prompts({"tagged (the better)": before, "direct": evaluation(7, 0.1, invalid=0.2)}),
+            build.evaluation_table(
+                "Before training, under both prompts",
+                {"tagged (the better)": before, "direct": evaluation(7, 0.1, invalid=0.2)},
+            ),
             build.evaluation_table("Without a model", floors),
             build.seeds(
                 [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,11 @@ from reelgym.data.dataset import Dataset, read_dataset
 from reelgym.errors import RequestError
 from reelgym.evaluation import results
 from reelgym.evaluation.runner import grade
-from reelgym.reports.page import write_page
 from reelgym.reports.report import report
 from reelgym.synthesis.local import synthesize
 from reelgym.video import write_mp4
+
+PROBES = ("blind", "shuffled_context")
 
 
 @pytest.fixture(scope="module")
@@ -151,18 +153,36 @@ def test_a_run_whose_dataset_is_gone_does_not_call_its_replies_unreadable(datase
     assert "no answer could be read" not in html and "Frames and right answers are left out" in html
 
 
-def test_a_demo_is_drawn_again_from_its_stored_payload(tmp_path: Path) -> None:
-    page = write_page(tmp_path / "page.html", page_example.payload(2), store=True)
-    assert report(tmp_path).read_text("utf-8") == page.read_text("utf-8")
+def demo_folder(folder: Path, dataset: Path) -> Path:
+    for split in ("train", "test"):
+        shutil.copytree(dataset, folder / "world" / split / "puzzles")
+    run_folder(folder / "run", dataset)
+    found = read_dataset(dataset)
+    good, bad = answer(found, list), answer(found, lambda right: right[::-1])
+    floor = replace(bad, variant="none", model="floor:x", rows=tuple(replace(row, tokens=0) for row in bad.rows))
+    named = {"before": bad, "before_direct": replace(bad, variant="direct")}
+    named |= {f"{when}_{probe}": replace(bad, probe=probe) for when in ("before", "after") for probe in PROBES}
+    results.write(folder / "eval", named | {"order_by_similarity": floor, "context_free": floor, "after": good})
+    numbers = {"blind_interval": [0.1, 0.2], "chance": 0.15, "shuffled_after": 0.3, "videos": 2, "seconds": 200.0}
+    (folder / "demo.json").write_text(json.dumps(numbers | {"train_puzzles": 7, "steps": 3, "seed": 0}))
+    return folder
+
+
+def test_a_demo_is_drawn_from_its_files(dataset: Path, tmp_path: Path) -> None:
+    html = report(demo_folder(tmp_path / "demo", dataset)).read_text("utf-8")
+    assert "The tiny model&#39;s score rose from" in html and "data:image/jpeg" in html
+    puzzle = html.split('<article class="puzzle')[1]
+    places = [puzzle.index(f"<b>{label}</b>") for label in ("Before", "After", "Before direct", "Order by similarity")]
+    assert places == sorted(places)
+    for words in ("Every evaluation", "Reward in training", "held out", "training", "Step 2, rollout 1 of 2"):
+        assert words in html
 
 
 @pytest.mark.parametrize(
     ("files", "words"),
     [
         ({}, "holds none of dataset.json, config.json, results.json"),
-        ({"payload.json": "{"}, "cannot be read"),
-        ({"payload.json": "[]"}, "does not hold an object"),
-        ({"payload.json": '{"colour": 1}'}, "is not a page's payload"),
+        ({"demo.json": "[]"}, "does not hold an object"),
         ({"results.json": '{"format_version": 1, "evaluations": {}}'}, "no evaluation in results.json"),
         ({"config.json": "{"}, "cannot be read"),
         ({"config.json": "{}", "rollouts-000001.parquet": "PAR1"}, "the rollouts cannot be read"),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import subprocess
 import sys
@@ -33,22 +32,9 @@ from reelgym.reports.payload import (
     Series,
     data_uri,
     encode,
-    from_json,
-    to_json,
 )
 
 EMPTY = Payload(title="empty", headline="Nothing yet")
-
-
-def test_a_payload_survives_json() -> None:
-    whole = page_example.payload(2, hostile=True)
-    assert from_json(json.loads(json.dumps(to_json(whole)))) == whole
-    assert from_json(to_json(EMPTY)) == EMPTY
-
-
-def test_a_payload_with_an_unknown_field_is_refused() -> None:
-    with pytest.raises(KeyError, match="colour"):
-        from_json(to_json(EMPTY) | {"colour": "red"})
 
 
 def test_a_page_fetches_nothing() -> None:
@@ -105,12 +91,11 @@ def test_a_puzzle_without_frames_or_replies_says_so() -> None:
     assert "The frames are not stored" in html and "Nobody has answered" in html
 
 
-def test_a_page_is_replaced_whole_and_stored_beside_its_payload(tmp_path: Path) -> None:
-    page = write_page(tmp_path / "new" / "page.html", EMPTY, store=True)
-    write_page(page, replace(EMPTY, headline="Later"), store=True)
+def test_a_page_is_replaced_whole(tmp_path: Path) -> None:
+    page = write_page(tmp_path / "new" / "page.html", EMPTY)
+    write_page(page, replace(EMPTY, headline="Later"))
     assert "Later" in page.read_text("utf-8")
-    assert from_json(json.loads((tmp_path / "new" / "payload.json").read_text())).headline == "Later"
-    assert sorted(path.name for path in page.parent.iterdir()) == ["page.html", "payload.json"]
+    assert [path.name for path in page.parent.iterdir()] == ["page.html"]
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkError, match="could not write the page"):
         write_page(tmp_path / "file" / "page.html", EMPTY)

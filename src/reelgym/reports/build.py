@@ -125,7 +125,7 @@ def bars(
     rows: list[tuple[str, Evaluation, Role]] = [("Before", before, "before"), ("After", after, "after")]
     if blind is not None:
         rows.append(("After, blind", blind, "blind"))
-    rows += [(_words(name), floor, "floor") for name, floor in (floors or {}).items()]
+    rows += [(words(name), floor, "floor") for name, floor in (floors or {}).items()]
     found = tuple(Bar(label=label, number=_sure(number(one.mean())), role=role) for label, one, role in rows)
     return Bars(title=HELD_OUT, bars=found, chance=after.chance())
 
@@ -140,22 +140,17 @@ def all_bars(evaluations: Mapping[str, Evaluation]) -> Bars:
         return "floor" if one.variant == "none" else known.get(name, "plain")
 
     found = tuple(
-        Bar(label=_words(name), number=_sure(number(one.mean())), role=role(name, one))
+        Bar(label=words(name), number=_sure(number(one.mean())), role=role(name, one))
         for name, one in evaluations.items()
     )
     chances = [chance for one in evaluations.values() if (chance := one.chance()) is not None]
     return Bars(title="Score", bars=found, chance=chances[0] if chances else None)
 
 
-def prompts(evaluations: Mapping[str, Evaluation]) -> Table:
-    """Return the table that shows the untouched model under each prompt, by label."""
-    return evaluation_table("Before training, under both prompts", evaluations)
-
-
 def evaluation_table(title: str, evaluations: Mapping[str, Evaluation], *, caption: str = "") -> Table:
     """Return one row per evaluation: score with interval, exact, selection, order, invalid and cut-off rates."""
     parts = [part for part in PARTS if any(part in one.parts() for one in evaluations.values())]
-    rows = tuple((label.replace("_", " "), *_cells(one, parts)) for label, one in evaluations.items())
+    rows = tuple((words(label), *_cells(one, parts)) for label, one in evaluations.items())
     columns = ("", *(PARTS[part][0] for part in parts), *(name for name, _ in RATES.values()))
     return Table(title=title, columns=columns, rows=rows, caption=caption)
 
@@ -208,8 +203,9 @@ def _there(row: Mapping[str, Any], name: str) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value) and "step" in row
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+def words(name: str) -> str:
+    """Return the name of an evaluation as a reader would write it."""
+    return name.removeprefix("floor-").replace("_", " ").replace("-", ", ").capitalize()
 
 
 def _corrected(before: Evaluation | None, after: Evaluation, part: str) -> tuple[float | None, float] | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from reelgym.evaluation import results
 from reelgym.reports import build
+from reelgym.reports.folders import of_evaluation, of_run, read_json, read_metrics
 from reelgym.reports.payload import Payload, Table
-from reelgym.reports.report import of_evaluation, of_run
 from reelgym.reports.svg import percent
 from reelgym.video import Store
 
@@ -26,7 +24,7 @@ FLOORS = ("order_by_similarity", "context_free")
 
 def of_demo(folder: Path, store: Store) -> Payload:
     """Return the page of a finished demo, from its files alone: `demo.json`, `eval/`, `run/`, `world/`, `own/`."""
-    numbers: dict[str, Any] = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
+    numbers = read_json(folder / "demo.json")
     found = results.read(folder / "eval")
     before, after, blind = found["before"], found["after"], found["after_blind"]
     held_out = of_evaluation(folder / "eval", store, folder / "world" / "test" / "puzzles")
@@ -53,7 +51,7 @@ def of_demo(folder: Path, store: Store) -> Payload:
         measures_caption=build.measures_caption(after),
         bars=build.bars(before, after, blind=blind, floors={name: found[name] for name in FLOORS}),
         tables=(_every(found), *(replace(table, title="Your own videos") for table in mine.tables)),
-        curves=build.curves(_rows(folder / "run" / "metrics.jsonl"), chance=numbers["chance"]),
+        curves=build.curves(read_metrics(folder / "run" / "metrics.jsonl"), chance=numbers["chance"]),
         puzzles=(
             *(replace(one, kind="held out") for one in held_out.puzzles),
             *(replace(one, kind="your video") for one in mine.puzzles),
@@ -71,7 +69,3 @@ def _every(found: dict[str, results.Evaluation]) -> Table:
         caption="Before is the untouched model under its better prompt of the two; the other is shown as well. Blind "
         "and shuffled context are probes; the last rows need no model.",
     )
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
 import math
 from functools import cache
 from importlib import resources
@@ -18,7 +17,7 @@ from PIL import Image as PilImage
 from reelgym.data.files import replacing
 from reelgym.errors import WorkError
 from reelgym.reports import svg
-from reelgym.reports.payload import Frame, Measure, Payload, data_uri, to_json
+from reelgym.reports.payload import Frame, Measure, Payload, data_uri
 
 
 def render(payload: Payload) -> str:
@@ -62,13 +61,12 @@ def _environment() -> Environment:
     return environment
 
 
-def write_page(path: str | Path, payload: Payload, *, store: bool = False) -> Path:
+def write_page(path: str | Path, payload: Payload) -> Path:
     """Write the page and return its path; it appears whole or not at all.
 
     Args:
         path: The HTML file; its folder is made.
         payload: What it shows.
-        store: Also write `payload.json` beside it, from which `reelgym report` draws the page again.
 
     Raises:
         WorkError: The disk refused.
@@ -76,9 +74,6 @@ def write_page(path: str | Path, payload: Payload, *, store: bool = False) -> Pa
     place = Path(path)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        if store:
-            with replacing(place.parent / "payload.json") as temporary:
-                temporary.write_text(json.dumps(to_json(payload)), encoding="utf-8")
         with replacing(place) as temporary:
             temporary.write_text(render(payload), encoding="utf-8")
     except OSError as error:

@@ -1,18 +1,14 @@
 """What a page shows, as plain values: whoever has results fills these, `page.write_page` draws them.
 
-Everything is JSON-able (`to_json`, `from_json`): images travel as encoded bytes, base64 in JSON. Empty tuples and Nones
-leave their part of the page out.
+Images are encoded bytes, all else is text, numbers and tuples. Empty tuples and Nones leave their part of the page out.
 """
 
 from __future__ import annotations
 
 import base64
-import dataclasses
 import io
-import types
-import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,41 +243,3 @@ def data_uri(image: bytes) -> str:
     if kind is None:
         raise ValueError(f"an image must be PNG, JPEG or WebP bytes; these start with {image[:8]!r}: use encode()")
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
-
-
-def to_json(payload: Payload) -> dict[str, Any]:
-    """Return a payload as JSON values; `from_json` undoes it exactly."""
-    plain = _plain(payload)
-    assert isinstance(plain, dict)
-    return plain
-
-
-def from_json(value: dict[str, Any]) -> Payload:
-    """Return the payload written by `to_json`; unknown or missing fields are a KeyError or TypeError."""
-    built = _built(Payload, value)
-    assert isinstance(built, Payload)
-    return built
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value
-
-
-def _built(kind: Any, value: Any) -> Any:
-    """Return `value` as the annotated type `kind` says."""
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        return kind(**{name: _built(hints[name], item) for name, item in value.items()})
-    if typing.get_origin(kind) is types.UnionType:
-        return None if value is None else _built(typing.get_args(kind)[0], value)
-    if typing.get_origin(kind) is tuple:
-        inner = typing.get_args(kind)
-        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
-        return tuple(_built(k, item) for k, item in zip(kinds, value, strict=True))
-    return base64.b64decode(value) if kind is bytes else value
