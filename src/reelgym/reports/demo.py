@@ -38,7 +38,7 @@ def of_demo(folder: Path, store: Store) -> Payload:
         lead=(
             "Frames of a video are hidden; the model must find them among look-alikes and put them in order. The "
             f"puzzles were cut out of raw video without a label. It trained on {numbers['train_puzzles']:,} of them "
-            f"by GRPO, and is measured on {len(after):,} others, of {numbers['videos']:,} videos it never saw."
+            f"by GRPO, and is measured on {len(after):,} others, of {len(set(after.clusters)):,} videos it never saw."
         ),
         facts=(
             ("Blind, 99% interval", f"{percent(blind_low)} to {percent(blind_high)}"),
