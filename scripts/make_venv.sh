@@ -41,5 +41,5 @@ echo "reelgym: installing into $folder (the first time downloads PyTorch)"
 if [ -n "$uv" ] && ! pip_is_configured; then
     "$uv" pip install --quiet --python "$folder/bin/python" --constraint "$constraints" --editable ".[$extras]"
 else
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --constraint "$constraints" --editable ".[$extras]"
+    "$folder/bin/python" -m pip install -qq --no-compile --disable-pip-version-check --constraint "$constraints" --editable ".[$extras]"
 fi

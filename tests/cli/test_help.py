@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import resource
 import subprocess
 import sys
@@ -37,3 +38,14 @@ def test_the_version_is_the_packages(cli: Callable[..., tuple[int, str, str]]) -
     from reelgym import __version__
 
     assert cli("--version") == (0, f"reelgym {__version__}\n", "")
+
+
+def test_every_option_that_a_document_shows_exists(repository: Path, cli: Callable[..., tuple[int, str, str]]) -> None:
+    shown = []
+    for path in (repository / "README.md", *sorted((repository / "docs").glob("*.md"))):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for command, rest in re.findall(r"reelgym (\w+)([^`|#\n]*)", line):
+                shown += [(command, option) for option in re.findall(r"(?<!\w)--[a-z][a-z-]+", rest)]
+    assert ("eval", "--probes") in shown
+    texts = {command: cli(command, "--help")[1] for command, _ in shown}
+    assert [(command, option) for command, option in shown if option not in texts[command]] == []
