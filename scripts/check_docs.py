@@ -1,7 +1,7 @@
 """Run every python block of the documents and follow every local link; exit 1 and name what is wrong.
 
-A block marked ```python is run; the blocks of one document share their names and run in order, in a temporary folder. A
-block right after one, marked ```output, must be what that one printed. Docstring examples (>>>) of src run as well.
+A block marked ```python is run, the blocks of one document in order and sharing their names, in a temporary folder. An
+unmarked block right after one must be what that one printed. Docstring examples (>>>) of src run as well.
 """
 
 from __future__ import annotations
@@ -48,31 +48,34 @@ def broken_links(path: Path) -> list[str]:
 
 def failed_blocks(path: Path) -> list[str]:
     """Return what is wrong with the python blocks of a document: a failure, or another output than the one shown."""
-    blocks = FENCE.findall(path.read_text(encoding="utf-8"))
-    code = [body for language, body in blocks if language == "python"]
+    text = path.read_text(encoding="utf-8")
+    code = [match[2] for match in FENCE.finditer(text) if match[1] == "python"]
     if not code:
         return []
     script = "\n".join(f"{body}\nprint({MARK.format(number=n)!r}, flush=True)" for n, body in enumerate(code))
     with tempfile.TemporaryDirectory() as folder:
         env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-        command = [sys.executable, "-W", "error::DeprecationWarning:reelgym", "-c", script]
+        command = [sys.executable, "-c", script]
         done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
     if done.returncode:
         return [f"{path.relative_to(ROOT)}: a python block failed:\n{done.stderr}"]
-    printed, rest = [], done.stdout
-    for number in range(len(code)):
-        before, _, rest = rest.partition(MARK.format(number=number) + "\n")
-        printed.append(before)
-    return _other_outputs(path, blocks, printed)
-
-
-def _other_outputs(path: Path, blocks: list[tuple[str, str]], printed: list[str]) -> list[str]:
-    wrong, at = [], -1
-    for language, body in blocks:
-        at += language == "python"
-        if language == "output" and printed[at].strip() != body.strip():
-            wrong.append(f"{path.relative_to(ROOT)}: a block prints\n{printed[at]}and the document shows\n{body}")
+    wrong, rest = [], done.stdout
+    for number, shown in enumerate(outputs(text)):
+        printed, _, rest = rest.partition(MARK.format(number=number) + "\n")
+        if shown is not None and printed.strip() != shown.strip():
+            wrong.append(f"{path.relative_to(ROOT)}: a block prints\n{printed}and the document shows\n{shown}")
     return wrong
+
+
+def outputs(text: str) -> list[str | None]:
+    """Return for every python block the output that the document shows right below it, or None."""
+    blocks = list(FENCE.finditer(text))
+    shown: list[str | None] = []
+    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        if block[1] == "python":
+            follows = after is not None and not after[1] and not text[block.end() : after.start()].strip()
+            shown.append(after[2] if after is not None and follows else None)
+    return shown
 
 
 def main() -> int:

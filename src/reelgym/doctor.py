@@ -75,7 +75,8 @@ def _memory() -> Check:
 def _disk(name: str, folder: Path) -> Check:
     there = next(p for p in (folder, *folder.resolve().parents) if p.exists())
     free = shutil.disk_usage(there).free / GIB
-    return Check(name, free >= 1, f"{free:.1f} GiB free at {there}" + ("" if free >= 1 else "; make room: 1 GiB at least"))
+    advice = "" if free >= 1 else "; make room: 1 GiB at least"
+    return Check(name, free >= 1, f"{free:.1f} GiB free at {there}{advice}")
 
 
 def _video() -> Check:
@@ -85,19 +86,20 @@ def _video() -> Check:
     frames = [np.full((64, 64, 3), 10 * i, np.uint8) for i in range(24)]
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "probe.mp4"))
-        write_mp4(path, iter(frames), 8)
+        encoder = write_mp4(path, iter(frames), 8)
         video = probe(path)
         spec = FrameSpec(fps=4.0)
         seen = Store(Path(folder, "store")).frames(video.identity, path, spec)
         good = len(seen) == len(read(path, spec)) == 12
-    return Check("video", good, f"encoded and read back as {video.codec} with PyAV {metadata.version('av')}")
+    return Check("video", good, f"encoded and read back as {video.codec} by {encoder}, PyAV {metadata.version('av')}")
 
 
 def _package(name: str) -> Check:
     try:
         return Check(name, True, metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Check(name, None, "not installed: synth, inspect and list work; for the rest pip install 'reelgym[train]'")
+        advice = "synth, inspect and list work without; for the rest pip install 'reelgym[train]'"
+        return Check(name, None, f"not installed: {advice}")
 
 
 def _device() -> Check:

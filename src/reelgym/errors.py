@@ -35,6 +35,7 @@ class MediaError(ReelgymError):
     """
 
     def __init__(self, path: str, boundary: str, reason: str) -> None:
+        """Name the file, where it failed and why."""
         super().__init__(f"{path}: {boundary}: {reason}")
         self.path, self.boundary, self.reason = path, boundary, reason
 
