@@ -166,6 +166,12 @@ def test_charts_are_well_formed_and_draw_every_value() -> None:
     assert "chance 20.0%" in [text.text for text in root.iter("text")]
 
 
+def test_steps_are_marked_at_whole_numbers() -> None:
+    chart = Curves(title="t", series=(Series(label="a", points=((1.0, 0.0), (2.0, 1.0), (3.0, 0.5))),))
+    middle = [t for t in ElementTree.fromstring(svg.curves(chart)).iter("text") if t.get("text-anchor") == "middle"]
+    assert [text.text for text in middle] == ["1", "2", "3", "step"]
+
+
 def test_a_bar_is_as_long_as_its_value() -> None:
     chart = Bars(title="t", bars=(Bar(label="a", number=Number(value=0.2)), Bar(label="b", number=Number(value=0.8))))
     widths = [float(bar.get("width", 0)) for bar in ElementTree.fromstring(svg.bars(chart)).iter("rect")]
@@ -261,9 +267,10 @@ def test_reports_need_no_torch() -> None:
 
 def test_a_puzzle_is_solved_by_its_last_reply() -> None:
     right, wrong = (Reply(label="r", spans=(), solved=solved) for solved in (True, False))
-    assert Puzzle(id="p").solved is None
-    assert Puzzle(id="p", replies=(wrong, right)).solved is True
-    assert Puzzle(id="p", replies=(right, replace(wrong, role="after"))).solved is False
+    assert Puzzle(id="p", answer=(1,)).solved is None
+    assert Puzzle(id="p", answer=(1,), replies=(wrong, right)).solved is True
+    assert Puzzle(id="p", answer=(1,), replies=(right, replace(wrong, role="after"))).solved is False
+    assert Puzzle(id="p", replies=(wrong,)).solved is None
 
 
 def test_frames_without_times_have_no_caption() -> None:

@@ -25,7 +25,7 @@ RATES = {"invalid": ("Invalid replies", "no answer could be read"), "cut_off": (
 HELD_OUT = "Score on held-out puzzles"
 
 CURVES: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...], bool], ...] = (
-    (HELD_OUT, (("held out", ("eval/accuracy", "eval/score")),), True),
+    (HELD_OUT, (("score", ("eval/accuracy", "eval/score")),), True),
     ("Reward in training", (("paid", ("rewards/score",)), ("accuracy", ("rewards/accuracy",))), False),
     (
         "Invalid and cut-off replies",
@@ -36,7 +36,7 @@ CURVES: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...], bool], ...] = 
         ),
         True,
     ),
-    ("Groups with signal", (("share", ("train/groups_with_signal",)),), True),
+    ("Groups with signal", (("groups with signal", ("train/groups_with_signal",)),), True),
     ("Entropy, nats per token", (("entropy", ("rollout/entropy",)),), False),
     ("Reply length, tokens", (("tokens", ("rollout/tokens",)),), False),
     ("Loss", (("training", ("loss/nll",)), ("held out", ("eval/nll",))), False),

@@ -185,9 +185,9 @@ class Puzzle:
 
     @property
     def solved(self) -> bool | None:
-        """Whether the last-trained reply is exactly right: the `after` one, else any; None without replies."""
+        """Whether the last-trained reply is exactly right: the `after` one, else any; None where nobody can say."""
         judged = [reply for reply in self.replies if reply.role == "after"] or list(self.replies)
-        return any(reply.solved for reply in judged) if judged else None
+        return any(reply.solved for reply in judged) if judged and self.answer else None
 
 
 @dataclass(frozen=True, kw_only=True)

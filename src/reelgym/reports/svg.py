@@ -83,7 +83,8 @@ def curves(chart: Curves) -> Markup:
     xs = [x for s in series for x, _ in s.points]
     ys = [y for s in series for _, y in s.points] + ([chart.chance] if chart.chance is not None else [])
     y_ticks = ticks(min(0.0, *ys) if chart.share or min(ys) >= 0 else min(ys), max(ys))
-    x_ticks = [t for t in ticks(min(xs), max(xs)) if min(xs) <= t <= max(xs) or len(set(xs)) == 1]
+    whole = all(x == int(x) for x in xs)
+    x_ticks = [t for t in ticks(min(xs), max(xs)) if min(xs) <= t <= max(xs) and (t == int(t) or not whole)]
     x_low, x_span = min(xs), (max(xs) - min(xs)) or 1.0
     y_low, y_span = y_ticks[0], y_ticks[-1] - y_ticks[0]
 
