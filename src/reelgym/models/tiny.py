@@ -39,7 +39,7 @@ class Size:
     vision_heads: int = 2
     vision_mlp: int = 192
     rope_theta: float = 10_000.0
-    initializer_range: float = 0.02
+    initializer_range: float = 0.06
     max_tokens_per_frame: int = 4
     """A larger frame is shrunk until it costs no more tokens than this."""
 

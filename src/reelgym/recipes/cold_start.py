@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from reelgym.curation import gold_reply
 from reelgym.data.templates import Variant, with_instruction
 from reelgym.recipes import proving, recipe
@@ -12,37 +10,38 @@ from reelgym.training.config import Data, Example, SFTConfig, SFTRun
 
 SEEDS_FROM = 1_000_000
 """Scenes of the cold start have seeds that no demo or recipe uses."""
+VIDEOS = 400
+PER_VIDEO = 16
 
 
 @recipe
 def cold_start(
     *,
-    model: str = "tiny-random",
-    videos: int = 600,
-    per_video: int = 16,
-    steps: int = 600,
+    model: str = "tiny",
+    videos: int = VIDEOS,
+    per_video: int = PER_VIDEO,
+    steps: int = 500,
     direct_every: int = 8,
     lr: float = 1e-3,
     seed: int = 0,
-    folder: str = "",
 ) -> SFTRun:
     """Teach an embedded model to see and to answer, from gold chains of thought on rendered videos.
 
-    The packaged weights of `tiny` and `tiny-qwen3` come from this recipe.
+    The packaged weights of `tiny` and `tiny-qwen3` come from this recipe: `scripts/make_tiny.py` makes a random model,
+    teaches its tower to see (`training.look`), and hands it over.
 
     Args:
-        model: `tiny-random` or `tiny-qwen3-random`: the embedded classes without learned weights.
+        model: What to start from.
         videos: Rendered videos; none of them is ever evaluated on.
         per_video: Puzzles cut out of each.
         steps: Optimisation steps of 32 examples.
         direct_every: Every so manieth example asks for the bare answer instead of the tagged one.
         lr: Peak learning rate.
-        seed: Of videos, puzzles, order and weights.
-        folder: Where the videos are rendered; in the cache by default.
+        seed: Of videos, puzzles and order.
     """
     return SFTRun(
         policy=model,
-        data=Later(_examples, videos, per_video, direct_every, seed, folder),
+        data=Later(_examples, videos, per_video, direct_every, seed),
         config=SFTConfig(
             steps=steps,
             lr=lr,
@@ -52,18 +51,24 @@ def cold_start(
             train_tower=True,
             examples_per_step=32,
             feature_cache_prompts=64,
-            save_every=100,
+            micro_batch_tokens=5000,
+            save_every=50,
             seed=seed,
         ),
     )
 
 
-def _examples(videos: int, per_video: int, direct_every: int, seed: int, folder: str) -> Data:
-    place = Path(folder) if folder else proving.cache_folder() / "world" / f"cold-start-{seed}"
-    ground = proving.prepare(place, split="train", videos=videos, per_video=per_video, seed=SEEDS_FROM + seed)
+def ground(videos: int = VIDEOS, per_video: int = PER_VIDEO, seed: int = 0) -> proving.Ground:
+    """Return the rendered videos of the cold start, their puzzles and their facts."""
+    place = proving.cache_folder() / "world" / f"cold-start-{seed}"
+    return proving.prepare(place, split="train", videos=videos, per_video=per_video, seed=SEEDS_FROM + seed)
+
+
+def _examples(videos: int, per_video: int, direct_every: int, seed: int) -> Data:
+    found = ground(videos, per_video, seed)
     examples = []
-    for index, sample in enumerate(ground.dataset.samples):
+    for index, sample in enumerate(found.dataset.samples):
         variant: Variant = "direct" if index % direct_every == 0 else "tagged"
-        reply = gold_reply(sample, ground.word(sample), variant)
+        reply = gold_reply(sample, found.word(sample), variant)
         examples.append(Example(with_instruction(sample.messages, variant), reply))
-    return Data(examples, ground.dataset.media(proving.store()))
+    return Data(examples, found.dataset.media(proving.store()))

@@ -25,7 +25,7 @@ PUZZLE = MVPConfig(
 OWN = replace(PUZZLE, kappa=None, gap=None)
 """The same for a user's own files, whose frames differ less or more: the threshold is found for each."""
 
-SCENES = Settings(curve=0.1, distractors=(0, 2), pan=(0.0, 0.02))
+SCENES = Settings(speed=(0.9, 1.3), curve=0.05, distractors=(0, 2), pan=(0.0, 0.02), texture=(0.0, 5.0))
 """What the embedded models are trained and measured on. Ours."""
 
 KINDS = ("moving",)

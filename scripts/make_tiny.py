@@ -1,0 +1,65 @@
+"""Make the packaged weights of an embedded model: look first (the tower), then the recipe `cold_start`.
+
+    python scripts/make_tiny.py tiny          # about 20 minutes on two cores
+    python scripts/make_tiny.py tiny-qwen3
+
+The folder that `models.load` opens is written to OUT/NAME; `--install` puts it into the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from reelgym.curation.states import SQUARES, frame_states
+from reelgym.models import load
+from reelgym.models.tiny import ASSETS, NAMES, build
+from reelgym.recipes import proving
+from reelgym.recipes.cold_start import cold_start, ground
+from reelgym.training import sft
+from reelgym.training.look import Seen, pretrain_tower
+
+
+def told(name: str) -> Callable[[int, int], None]:
+    """Return what writes a line now and then."""
+    began = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        if done == total or done % max(1, total // 20) == 0:
+            sys.stderr.write(f"{name}: {done}/{total}, {time.monotonic() - began:.0f} s\n")
+
+    return tell
+
+
+def main() -> None:
+    """Make one model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=sorted(NAMES))
+    parser.add_argument("--out", type=Path, default=proving.cache_folder() / "tiny")
+    parser.add_argument("--steps", type=int, default=0, help="of the cold start; the recipe's own by default")
+    parser.add_argument("--look-steps", type=int, default=500)
+    parser.add_argument("--install", action="store_true", help="replace the packaged weights")
+    asked = parser.parse_args()
+    out = asked.out / asked.name
+    puzzles = ground()
+    policy = build(NAMES[asked.name])
+    seen = [Seen(s.messages, frame_states(s, puzzles.word(s))) for s in puzzles.dataset.samples[::3]]
+    media = puzzles.dataset.media(proving.store())
+    right = pretrain_tower(policy, seen, media, classes=SQUARES, steps=asked.look_steps, progress=told("look"))
+    sys.stderr.write(f"the tower names {right:.1%} of the squares\n")
+    policy.save(out / "looked")
+    run = cold_start(model=str(out / "looked"), **({"steps": asked.steps} if asked.steps else {}))
+    folder = sft.train(run, out / "run", told("cold start"))
+    last = max((folder / "checkpoints").glob("step-*"), key=lambda path: int(path.name[5:]))
+    load(last).save(out / "model")
+    if asked.install:
+        shutil.rmtree(ASSETS / asked.name, ignore_errors=True)
+        shutil.copytree(out / "model", ASSETS / asked.name)
+
+
+if __name__ == "__main__":
+    main()
