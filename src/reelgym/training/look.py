@@ -68,7 +68,7 @@ def pretrain_tower(
     """
     rng = np.random.default_rng(seed)
     prompts = [policy.encode(one.messages, media) for one in seen]
-    width = policy.features(prompts[:1])[0].pooled["image"].shape[-1]
+    width = policy.model.config.get_text_config().hidden_size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = nn.Linear(width, 2 * classes).to(policy.device)
@@ -82,7 +82,7 @@ def pretrain_tower(
             group["lr"] = lr * min(1.0, (step + 1) / 30) * (1.0 if step < steps * 2 / 3 else 1 / 3)
         chosen = rng.choice(len(seen), min(prompts_per_step, len(seen)), replace=False)
         found = policy.features([prompts[place] for place in chosen])
-        tokens = torch.cat([features.pooled[kind] for features in found for kind in KINDS])
+        tokens = torch.cat([features.pooled[kind] for features in found for kind in KINDS if kind in features.pooled])
         wanted = _states([seen[place] for place in chosen]).to(tokens.device)
         if len(tokens) != len(wanted):
             raise RequestError(f"{len(tokens)} visual tokens for {len(wanted)} states: give frames of one token each")
