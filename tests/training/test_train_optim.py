@@ -86,7 +86,7 @@ def test_broken_steps_are_refused_and_the_third_in_a_row_ends_the_run(total: flo
     assert [step(total, gradient), step(total, gradient)] == [False, False] and model.weight.item() == before
     assert step(1.0, 1.0)  # A good step begins the count anew.
     assert [step(total, gradient), step(total, gradient)] == [False, False]
-    with pytest.raises(WorkError, match="3 times in a row. Lower lr"):
+    with pytest.raises(WorkError, match=r"3 times in a row\. Lower lr"):
         step(total, gradient)
     assert adam.broken == 5
 

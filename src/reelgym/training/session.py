@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
 
 from reelgym.errors import RequestError
 from reelgym.training import checkpoint, describe, weights
@@ -61,7 +62,7 @@ class Session:
         found = checkpoint.latest(self.folder)
         self.state = checkpoint.read_state(found) if found else State()
         self._began = time.monotonic() - self.state.seconds
-        self.stopped = False
+        self.stopped, self._saved = False, self.state.step
         if not self.finished:
             self._open_policy(found, load or _load, with_reference)
 
@@ -91,7 +92,7 @@ class Session:
             yield step
             assert self.state.step == step, "a loop must call end_step in every step"
             self.stopped = self._agree(self._should_stop())
-            if self.stopped:
+            if self.stopped and self._saved != step:
                 self._save()
         if self.main:
             self.accelerator.end_training()
@@ -184,6 +185,7 @@ class Session:
             self.accelerator.log(row, step=step)
 
     def _save(self) -> None:
+        self._saved = self.state.step
         self.rollouts.write(self.state.step)
         if self.main:
             checkpoint.write(
@@ -211,6 +213,12 @@ class Session:
 
 def accelerator(config: TrainConfig, folder: Path) -> Accelerator:
     """Return accelerate's handle: a CUDA GPU where there is one, else the CPU; trackers only where asked for."""
+    usable = sorted(str(kind) for kind in get_available_trackers())
+    if missing := sorted(set(config.trackers) - set(usable)):
+        raise RequestError(
+            f"trackers={','.join(config.trackers)}: {', '.join(missing)} is not installed or not known. "
+            f"Installed: {', '.join(usable) or 'none'}; metrics.jsonl is always written"
+        )
     kwargs: dict[str, Any] = {"log_with": list(config.trackers), "project_dir": str(folder)} if config.trackers else {}
     made = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no", **kwargs)
     if config.trackers:
