@@ -1,4 +1,4 @@
-"""Make the packaged weights of an embedded model: look first (the tower), then the recipe `cold_start`.
+"""Make the packaged weights of an embedded model: look (the tower), read (the text), then both (`cold_start`).
 
     python scripts/make_tiny.py tiny          # about 20 minutes on two cores
     python scripts/make_tiny.py tiny-qwen3
@@ -19,7 +19,7 @@ from reelgym.curation.states import SQUARES, frame_states
 from reelgym.models import load
 from reelgym.models.tiny import ASSETS, NAMES, build
 from reelgym.recipes import proving
-from reelgym.recipes.cold_start import cold_start, ground
+from reelgym.recipes.cold_start import cold_start, ground, read
 from reelgym.training import sft
 from reelgym.training.look import Seen, pretrain_tower
 
@@ -52,13 +52,18 @@ def main() -> None:
     right = pretrain_tower(policy, seen, media, classes=SQUARES, steps=asked.look_steps, progress=told("look"))
     sys.stderr.write(f"the tower names {right:.1%} of the squares\n")
     policy.save(out / "looked")
-    run = cold_start(model=str(out / "looked"), **({"steps": asked.steps} if asked.steps else {}))
-    folder = sft.train(run, out / "run", told("cold start"))
-    last = max((folder / "checkpoints").glob("step-*"), key=lambda path: int(path.name[5:]))
-    load(last).save(out / "model")
+    thought = sft.train(read(model=str(out / "looked")), out / "read", told("read"))
+    steps = {"steps": asked.steps} if asked.steps else {}
+    folder = sft.train(cold_start(model=str(last(thought)), **steps), out / "run", told("cold start"))
+    load(last(folder)).save(out / "model")
     if asked.install:
         shutil.rmtree(ASSETS / asked.name, ignore_errors=True)
         shutil.copytree(out / "model", ASSETS / asked.name)
+
+
+def last(run: Path) -> Path:
+    """Return the last checkpoint of a run."""
+    return max((run / "checkpoints").glob("step-*"), key=lambda path: int(path.name[5:]))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ WORDS = {0.0: "a1", 1.0: "b1", 2.0: "c1", 3.0: "d1", 4.0: "e1", 9.0: "h8"}
 def test_a_number_follows_the_state_it_names() -> None:
     # Candidates in pool order are the frames at 3, 9 and 2 s: d1 is 1, h8 is 2, c1 is 3. Hidden in time order: c1, d1.
     assert gold_reply(SAMPLE, WORDS.__getitem__, "tagged") == (
-        "<observation>a1 b1 | e1 | d1 1 h8 2 c1 3</observation><think>c1 3 d1 1</think><answer>3, 1</answer>"
+        "<observation> a1 b1 | e1 | d1 1 h8 2 c1 3</observation><think> c1 3 d1 1</think><answer>3, 1</answer>"
     )
 
 

@@ -14,7 +14,7 @@ def gold_reply(sample: Sample, word: Callable[[float], str], variant: Literal["d
     The observation names the state of each context frame, before and after the gap, then the state of each candidate
     followed by its number. The thinking names the state of each hidden frame followed by the number that shows it.
     A number always follows the thing it names: a small model trained with the number first learns to see and never
-    to order.
+    to order. A space follows each opening tag, so that a state is the same token wherever it stands.
 
     Args:
         sample: A sample of the task `mvp`.
@@ -34,4 +34,4 @@ def gold_reply(sample: Sample, word: Callable[[float], str], variant: Literal["d
     seen = " ".join(f"{word(time)} {number}" for number, time in enumerate(pool, start=1))
     context = " | ".join(" ".join(word(time) for time in times) for times in (before, after))
     order = " ".join(f"{word(pool[number - 1])} {number}" for number in sample.answer)
-    return f"<observation>{context} | {seen}</observation><think>{order}</think><answer>{answer}</answer>"
+    return f"<observation> {context} | {seen}</observation><think> {order}</think><answer>{answer}</answer>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reelgym.curation import gold_reply
+from reelgym.data.messages import Message, Text
 from reelgym.data.templates import Variant, with_instruction
 from reelgym.recipes import proving, recipe
 from reelgym.recipes.inputs import Later
@@ -58,6 +59,41 @@ def cold_start(
     )
 
 
+@recipe
+def read(
+    *,
+    model: str = "tiny",
+    videos: int = VIDEOS,
+    per_video: int = PER_VIDEO,
+    steps: int = 400,
+    lr: float = 1e-3,
+    seed: int = 0,
+) -> SFTRun:
+    """Teach an embedded model to reason over what was seen, from the same chains of thought without any frame.
+
+    Real language models come pre-trained on text; this is what stands for it where a model is made from nothing.
+
+    Args:
+        model: What to start from.
+        videos: Rendered videos, the cold start's own.
+        per_video: Puzzles cut out of each.
+        steps: Optimisation steps of 96 examples.
+        lr: Peak learning rate.
+        seed: Of videos, puzzles and order.
+    """
+    config = SFTConfig(
+        steps=steps,
+        lr=lr,
+        warmup_steps=50,
+        weight_decay=0.01,
+        examples_per_step=96,
+        micro_batch_tokens=5000,
+        save_every=100,
+        seed=seed,
+    )
+    return SFTRun(policy=model, data=Later(_texts, videos, per_video, seed), config=config)
+
+
 def ground(videos: int = VIDEOS, per_video: int = PER_VIDEO, seed: int = 0) -> proving.Ground:
     """Return the rendered videos of the cold start, their puzzles and their facts."""
     place = proving.cache_folder() / "world" / f"cold-start-{seed}"
@@ -71,4 +107,11 @@ def _examples(videos: int, per_video: int, direct_every: int, seed: int) -> Data
         variant: Variant = "direct" if index % direct_every == 0 else "tagged"
         reply = gold_reply(sample, found.word(sample), variant)
         examples.append(Example(with_instruction(sample.messages, variant), reply))
+    return Data(examples, found.dataset.media(proving.store()))
+
+
+def _texts(videos: int, per_video: int, seed: int) -> Data:
+    found = ground(videos, per_video, seed)
+    question = (Message("user", (Text("Which candidates fill the gap?"),)),)
+    examples = [Example(question, gold_reply(one, found.word(one), "tagged")) for one in found.dataset.samples]
     return Data(examples, found.dataset.media(proving.store()))

@@ -116,7 +116,11 @@ def run(
     """
     folder, settings = Path(out), settings or Settings()
     stages: Stages = progress or (lambda _: lambda done, total: None)
-    asked = {"seed": seed, "own_videos": None if videos is None else str(Path(videos).absolute()), "version": __version__}
+    asked = {
+        "seed": seed,
+        "own_videos": None if videos is None else str(Path(videos).absolute()),
+        "version": __version__,
+    }
     if (done := _finished(folder, asked)) is not None:
         return Result(page=folder / "index.html", results=done, rows=_table(done))
     clock = _Clock()
