@@ -7,9 +7,11 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +20,7 @@ from video_clips import HEIGHT, WIDTH, number_of, numbered, write_timed
 
 from reelgym.errors import MediaError, RequestError
 from reelgym.video import Frames, FrameSpec, decode, probe, read, read_many, source, write_mp4
+from reelgym.video.timeline import _end as end_of
 from reelgym.video.timeline import examine
 
 UNEVEN = [0, 40, 50, 300, 310, 1000, 1001, 1900, 2500, 2510, 2520, 2530, 4000, 4100, 4150, 6000, 6040, 6080]
@@ -202,6 +205,21 @@ def test_wide_pixels_are_stretched_and_almost_square_ones_left(tmp_path: Path) -
     assert (almost.height, almost.width) == (HEIGHT, WIDTH)
 
 
+@pytest.mark.parametrize(("default", "chosen"), [(None, 128), (0, 128), (1, 64)])
+def test_the_default_stream_is_read_then_the_largest(tmp_path: Path, default: int | None, chosen: int) -> None:
+    path = str(tmp_path / "two.mkv")
+    with av.open(path, "w") as out:
+        streams = [out.add_stream("libx264", rate=10) for _ in range(2)]
+        for number, stream in enumerate(streams):
+            stream.width, stream.height, stream.pix_fmt = 128 >> number, 64 >> number, "yuv420p"
+            stream.disposition = Disposition.default if number == default else Disposition(0)
+        for stream in streams:
+            picture = np.zeros((stream.height, stream.width, 3), np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            out.mux(stream.encode(None))
+    assert probe(path).width == chosen
+
+
 def test_duration_is_that_of_the_packets_and_not_of_the_header(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     write_mp4(str(path), map(numbered, range(50)), 10)
@@ -210,6 +228,15 @@ def test_duration_is_that_of_the_packets_and_not_of_the_header(tmp_path: Path) -
     where = data.index(b"mvhd") + 4 + 16
     path.write_bytes(data[:where] + (143_165_000).to_bytes(4, "big") + data[where + 4 :])
     assert probe(str(path)).duration_seconds == 5.0
+
+
+def test_the_last_frame_stays_for_its_own_duration_where_that_is_credible() -> None:
+    # Steps of 1, 3 and 2 s; the median is 2 s.
+    times = [0, 1_000_000, 4_000_000, 6_000_000]
+    assert end_of(times, 5_000_000) == 11_000_000
+    assert end_of(times, 0) == 8_000_000  # not told
+    assert end_of(times, 143_165_000_000) == 8_000_000  # 40 hours
+    assert end_of([0], 0) == 40_000  # one frame, nothing told: 1/25 s
 
 
 def test_a_file_cut_in_its_data_gives_what_is_there_and_says_so(tmp_path: Path) -> None:

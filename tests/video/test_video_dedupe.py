@@ -90,11 +90,12 @@ def test_grid_averages_equal_a_loop_over_cells() -> None:
 
 
 def test_equal_pictures_have_similarity_one_also_when_flat() -> None:
-    flat = np.stack([np.full((20, 20, 3), v, np.uint8) for v in (0, 0, 1, 255)])
+    flat = np.stack([np.full((20, 20, 3), v, np.uint8) for v in (0, 0, 1, 255, 127, 128)])
     rows = GridDescriptor().describe(flat)
     assert rows[0] @ rows[1] == pytest.approx(1, abs=1e-6)
     assert rows[0] @ rows[2] > 0.99  # almost the same black
     assert rows[0] @ rows[3] < 0  # black and white are not
+    assert rows[4] @ rows[5] > 0.99  # just below and just above the middle
 
 
 def test_a_thing_that_moves_on_a_flat_ground_changes_the_descriptor() -> None:

@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     (root / "b" / "no_extension").write_bytes(data)
     (root / "b" / "deep" / "-dash %03d\nline.MOV").write_bytes(data)
     (root / "b" / ".hidden.webm").write_bytes(data)
-    (root / "b" / "text.mp4").write_text("not a video")
+    (root / "b" / "text.MP4").write_text("not a video")
     (root / "b" / "notes.txt").write_text("not a video")
     (root / "b" / "empty").write_bytes(b"")
     return root
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_gives_videos_by_extension_or_content_sorted(folder: Path) -> None:
     found = search([str(folder)])
     names = [os.path.relpath(path, folder) for path in found.paths]
-    assert names == ["b/.hidden.webm", "b/deep/-dash %03d\nline.MOV", "b/no_extension", "b/text.mp4", "z.mp4"]
+    assert names == ["b/.hidden.webm", "b/deep/-dash %03d\nline.MOV", "b/no_extension", "b/text.MP4", "z.mp4"]
     assert found.ignored == 2
 
 
@@ -40,6 +40,7 @@ def test_a_file_named_directly_is_always_passed_on(folder: Path) -> None:
 def test_a_file_reached_twice_counts_once_and_loops_end(folder: Path) -> None:
     (folder / "b" / "loop").symlink_to(folder, target_is_directory=True)
     (folder / "a_link.mp4").symlink_to(folder / "z.mp4")
+    assert search([str(folder)]).ignored == 2  # counted once, though the loop leads to them again and again
     paths = find_videos([str(folder), str(folder / "z.mp4"), str(folder / "b")])
     assert len(paths) == 5
     assert paths == sorted(paths)

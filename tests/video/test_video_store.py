@@ -11,7 +11,7 @@ import pytest
 from video_clips import number_of, numbered
 
 from reelgym.errors import MediaError, WorkError
-from reelgym.video import Frames, FrameSpec, Store, Video, probe, read, store, write_mp4
+from reelgym.video import Frames, FrameSpec, Store, Video, identify, probe, read, store, write_mp4
 
 SPEC = FrameSpec(fps=5, short_side=32)
 
@@ -104,7 +104,7 @@ def test_pixels_from_the_store_cannot_be_changed_small_or_mapped(
 def test_the_entry_used_longest_ago_goes_first(tmp_path: Path, video: Video) -> None:
     kept = Store(tmp_path / "s")
     specs = [FrameSpec(times=(k / 10,)) for k in range(6)]
-    places = []
+    places: list[Path] = []
     for age, spec in enumerate(specs):
         kept.frames(video.identity, video.path, spec)
         (new,) = set(_entries(tmp_path / "s")) - set(places)
@@ -144,7 +144,7 @@ def test_a_source_is_hashed_once_while_it_stays_the_same(
     tmp_path: Path, video: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count: list[str] = []
-    plain = store.identify
+    plain = identify
 
     def counted(path: str) -> str:
         count.append(path)
