@@ -152,7 +152,7 @@ def run(
                 "train_puzzles": len(material.train),
                 "steps": settings.config.steps,
                 "seconds": sum(clock.seconds.values()),
-                "stages": clock.seconds,
+                "stages": dict(clock.seconds),
             }
         )
         with replacing(folder / "demo.json") as temporary:

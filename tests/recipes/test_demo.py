@@ -1,0 +1,60 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reelgym.errors import RequestError
+from reelgym.recipes import demo
+from reelgym.recipes.mvp import SIZES
+
+PROMISED = (
+    "before after difference interval chance blind_before blind_after blind_interval invalid_before invalid_after exact "
+    "selection order order_by_similarity context_free seconds"
+).split()
+
+SMALL = demo.Settings(
+    train_videos=3,
+    train_puzzles=2,
+    test_videos=3,
+    test_puzzles=1,
+    config=replace(SIZES["tiny"], steps=2, prompts_per_step=2, group_size=2, eval_every=0),
+)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, demo.Result]:
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    return folder, demo.run(folder, seed=3, settings=SMALL)
+
+
+def test_the_demo_leaves_a_page_and_every_number_promised(done: tuple[Path, demo.Result]) -> None:
+    folder, result = done
+    numbers = json.loads((folder / "demo.json").read_text())
+    assert set(PROMISED) <= set(numbers)
+    assert numbers == result.results
+    assert numbers["difference"] == pytest.approx(numbers["after"] - numbers["before"])
+    # The chance of K = 3, l = 2 is enumerated in tests/scoring; here it is carried over.
+    assert numbers["chance"] == pytest.approx(0.0958, abs=5e-5)
+    assert "<html" in result.page.read_text()
+    assert numbers["videos"] == 3
+
+
+def test_a_finished_demo_is_read_back_and_not_run_again(done: tuple[Path, demo.Result]) -> None:
+    folder, result = done
+    stages: list[str] = []
+
+    def told(name: str) -> demo.Progress:
+        stages.append(name)
+        return lambda done, total: None
+
+    again = demo.run(folder, seed=3, settings=SMALL, progress=told)
+    assert again.results == result.results
+    assert again.rows == result.rows
+    assert stages == []
+
+
+def test_another_seed_in_the_same_folder_is_refused_by_name(done: tuple[Path, demo.Result]) -> None:
+    folder, _ = done
+    with pytest.raises(RequestError, match=r"seed=3 then, 4 now"):
+        demo.run(folder, seed=4, settings=SMALL)
