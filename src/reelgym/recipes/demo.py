@@ -142,24 +142,23 @@ def run(
         after = _after(
             folder, models.load(f"{folder / 'run'}@{_last(folder / 'run')}"), material, seed, settings, stages
         )
+    about = asked | {"train_puzzles": len(material.train), "steps": settings.config.steps}
+    numbers = _numbers({**before, **after}) | about
+    draw = stages("write the page")
+    draw(0, 1)
     with clock("page"):
-        draw = stages("write the page")
-        draw(0, 1)
-        numbers = (
-            _numbers({**before, **after})
-            | asked
-            | {
-                "train_puzzles": len(material.train),
-                "steps": settings.config.steps,
-                "seconds": sum(clock.seconds.values()),
-                "stages": dict(clock.seconds),
-            }
-        )
-        with replacing(folder / "demo.json") as temporary:
-            temporary.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+        _store(folder, numbers, clock)
         page = report(folder, folder / "index.html")
-        draw(1, 1)
-    return Result(page=page, results=numbers, rows=_table(numbers))
+    draw(1, 1)
+    return Result(page=page, results=_store(folder, numbers, clock), rows=_table(numbers))
+
+
+def _store(folder: Path, numbers: Mapping[str, Any], clock: _Clock) -> dict[str, Any]:
+    """Write demo.json with the seconds spent so far, and return it."""
+    whole = {**numbers, "seconds": round(sum(clock.seconds.values()), 1), "stages": dict(clock.seconds)}
+    with replacing(folder / "demo.json") as temporary:
+        temporary.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    return whole
 
 
 def _finished(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
