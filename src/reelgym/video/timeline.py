@@ -113,7 +113,7 @@ def _assemble(source: Source, notes: _Notes, first: VideoFrame) -> Timeline:
     if min(size) < MIN_SIDE or first.width * first.height > MAX_PIXELS:
         shape = f"{size[1]} x {size[0]} pixels"
         raise MediaError(
-            source.path, "probe", f"{shape}: each side must be at least {MIN_SIDE}, both at most {MAX_PIXELS}"
+            source.path, "probe", f"{shape}: each side must be at least {MIN_SIDE}, the area at most {MAX_PIXELS}"
         )
     shown = [tick for tick in notes.ticks if tick is not None and start is not None and tick >= start]
     order = sorted(set(shown))
