@@ -22,9 +22,7 @@ TOWER_PATCHES = 32_768
 
 def features(policy: Policy, prompts: Sequence[Prompt]) -> list[Features]:
     """Return each prompt's vision features; see `Policy.features`."""
-    trained = any(parameter.requires_grad for parameter in policy.model.model.visual.parameters())
-    with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
-        return [found for batch in _batches(prompts) for found in _tower(policy, batch)]
+    return [found for batch in _batches(prompts) for found in _tower(policy, batch)]
 
 
 def hidden(
