@@ -40,8 +40,8 @@ class Size:
     vision_mlp: int = 192
     rope_theta: float = 10_000.0
     initializer_range: float = 0.06
-    """At such widths the 0.02 of the real models hides what a frame shows: reading one square off a frame took 150 steps
-    of 32 at 0.06, and more than 300 at 0.02."""
+    """The real models' 0.02 is too small at such widths: reading one square off one frame took about 150 steps of 32
+    frames at 0.06 and had not begun after 300 at 0.02."""
     max_tokens_per_frame: int = 4
     """A larger frame is shrunk until it costs no more tokens than this."""
 
