@@ -1,4 +1,4 @@
-"""What every test may use: real clips where they are at hand, and one thread so that numbers repeat."""
+"""What every test may use: real clips where they are at hand, rendered ones everywhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("reelgym", deadline=None)
+settings.load_profile("reelgym")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def test_synth_says_what_it_made_and_a_second_call_that_it_was_there(
     code, out, err = cli(*arguments, "--out", tmp_path / "a")
     first = json.loads(out)
     assert (code, first["counts"]["sources"], first["counts"]["quarantined"]) == (0, 4, 0)
-    assert "cut puzzles: 4/4" in err
+    assert re.search(r"cut puzzles: (\d+)/\1, ", err)
     assert json.loads(cli(*arguments, "--out", tmp_path / "b")[1])["digest"] == first["digest"]
     code, out, err = cli(*arguments[:-1], "--out", tmp_path / "a")
     assert code == 0

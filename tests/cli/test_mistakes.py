@@ -48,7 +48,7 @@ def _refused(cli: Cli, *arguments: object, code: int = 2) -> str:
         (["eval", "nowhere", "--model", "tiny"], "nowhere is not a dataset: there is no such folder"),
         (["eval", "nowhere", "--model", "tiny", "--probes", "blnd"], "unknown probe 'blnd'; did you mean 'blind'?"),
         (["report", "nowhere"], "nowhere does not exist: give a dataset, run, evaluation or demo folder"),
-        (["report", "."], ". holds none of dataset.json, config.json, results.json: give a dataset, run"),
+        (["report", "."], ". holds none of dataset.json, config.json, results.json"),
         (["list", "taks"], "unknown kind 'taks'; did you mean 'tasks'?"),
     ],
 )
