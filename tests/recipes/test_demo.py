@@ -8,10 +8,19 @@ from reelgym.errors import RequestError
 from reelgym.recipes import demo
 from reelgym.recipes.mvp import SIZES
 
-PROMISED = (
-    "before after difference interval chance blind_before blind_after blind_interval invalid_before invalid_after exact "
-    "selection order order_by_similarity context_free seconds"
-).split()
+PROMISED = [
+    *("before", "after", "difference", "interval", "chance", "blind_before", "blind_after", "blind_interval"),
+    *(
+        "invalid_before",
+        "invalid_after",
+        "exact",
+        "selection",
+        "order",
+        "order_by_similarity",
+        "context_free",
+        "seconds",
+    ),
+]
 
 SMALL = demo.Settings(
     train_videos=3,
