@@ -1,6 +1,6 @@
 """Make the packaged weights of an embedded model: look (the tower), read (the text), then both (`cold_start`).
 
-    python scripts/make_tiny.py tiny          # about 20 minutes on two cores
+    python scripts/make_tiny.py tiny          # about 30 minutes on two cores
     python scripts/make_tiny.py tiny-qwen3
 
 The folder that `models.load` opens is written to OUT/NAME; `--install` puts it into the package.
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from reelgym.curation.states import SQUARES, frame_states
 from reelgym.models import load
@@ -22,6 +23,14 @@ from reelgym.recipes import proving
 from reelgym.recipes.cold_start import cold_start, ground, read
 from reelgym.training import sft
 from reelgym.training.look import Seen, pretrain_tower
+
+
+STAGES: dict[str, dict[str, Any]] = {
+    "see": {"steps": 500},
+    "copy": {"steps": 500, "drills": 12_000},
+    "settle": {"steps": 150, "lr": 3e-4},
+}
+"""The cold start in its order: frames to squares, squares to numbers, and both at a low rate."""
 
 
 def told(name: str) -> Callable[[int, int], None]:
@@ -40,7 +49,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(NAMES))
     parser.add_argument("--out", type=Path, default=proving.cache_folder() / "tiny")
-    parser.add_argument("--steps", type=int, default=0, help="of the cold start; the recipe's own by default")
     parser.add_argument("--look-steps", type=int, default=500)
     parser.add_argument("--install", action="store_true", help="replace the packaged weights")
     asked = parser.parse_args()
@@ -52,9 +60,9 @@ def main() -> None:
     right = pretrain_tower(policy, seen, media, classes=SQUARES, steps=asked.look_steps, progress=told("look"))
     sys.stderr.write(f"the tower names {right:.1%} of the squares\n")
     policy.save(out / "looked")
-    thought = sft.train(read(model=str(out / "looked")), out / "read", told("read"))
-    steps = {"steps": asked.steps} if asked.steps else {}
-    folder = sft.train(cold_start(model=str(last(thought)), **steps), out / "run", told("cold start"))
+    folder = sft.train(read(model=str(out / "looked")), out / "read", told("read"))
+    for name, settings in STAGES.items():
+        folder = sft.train(cold_start(model=str(last(folder)), **settings), out / name, told(name))
     load(last(folder)).save(out / "model")
     if asked.install:
         shutil.rmtree(ASSETS / asked.name, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import Literal
 
 from reelgym.data.sample import Sample
@@ -35,3 +36,20 @@ def gold_reply(sample: Sample, word: Callable[[float], str], variant: Literal["d
     context = " | ".join(" ".join(word(time) for time in times) for times in (before, after))
     order = " ".join(f"{word(pool[number - 1])} {number}" for number in sample.answer)
     return f"<observation> {context} | {seen}</observation><think> {order}</think><answer>{answer}</answer>"
+
+
+def drill_reply(rng: Random, *, pairs: int = 5, picks: int = 12) -> str:
+    """Return a drill in the form of a tagged reply: squares with their numbers, then some of them again.
+
+    What follows a square in the thinking can only be copied from the observation: the step from seeing to ordering
+    that a small model learns last. No video is behind it.
+
+    Args:
+        rng: Draws the squares and what is repeated.
+        pairs: Squares in the observation, all different, numbered from 1.
+        picks: How many are named again.
+    """
+    squares = rng.sample([f"{column}{row}" for column in "abcdefgh" for row in range(1, 9)], pairs)
+    named = [f"{square} {number}" for number, square in enumerate(squares, start=1)]
+    again = " ".join(rng.choice(named) for _ in range(picks))
+    return f"<observation> {' '.join(named)}</observation><think> {again}</think>"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reelgym.curation import gold_reply
+from random import Random
+
+from reelgym.curation import drill_reply, gold_reply
 from reelgym.data.messages import Message, Text
 from reelgym.data.templates import Variant, with_instruction
 from reelgym.recipes import proving, recipe
@@ -11,6 +13,8 @@ from reelgym.training.config import Data, Example, SFTConfig, SFTRun
 
 SEEDS_FROM = 1_000_000
 """Scenes of the cold start have seeds that no demo or recipe uses."""
+QUESTION = (Message("user", (Text("Which candidates fill the gap?"),)),)
+"""The prompt of examples without frames."""
 VIDEOS = 400
 PER_VIDEO = 16
 
@@ -23,6 +27,7 @@ def cold_start(
     per_video: int = PER_VIDEO,
     steps: int = 500,
     direct_every: int = 8,
+    drills: int = 0,
     lr: float = 1e-3,
     seed: int = 0,
 ) -> SFTRun:
@@ -37,12 +42,14 @@ def cold_start(
         per_video: Puzzles cut out of each.
         steps: Optimisation steps of 32 examples.
         direct_every: Every so manieth example asks for the bare answer instead of the tagged one.
+        drills: Text-only drills in copying (`curation.drill_reply`) among the examples; their share sets how many of a
+            step's examples they are. A step then has 64 examples instead of 32.
         lr: Peak learning rate.
         seed: Of videos, puzzles and order.
     """
     return SFTRun(
         policy=model,
-        data=Later(_examples, videos, per_video, direct_every, seed),
+        data=Later(_examples, videos, per_video, direct_every, drills, seed),
         config=SFTConfig(
             steps=steps,
             lr=lr,
@@ -50,7 +57,7 @@ def cold_start(
             schedule="constant",
             weight_decay=0.01,
             train_tower=True,
-            examples_per_step=32,
+            examples_per_step=64 if drills else 32,
             feature_cache_prompts=64,
             micro_batch_tokens=5000,
             save_every=50,
@@ -100,18 +107,19 @@ def ground(videos: int = VIDEOS, per_video: int = PER_VIDEO, seed: int = 0) -> p
     return proving.prepare(place, split="train", videos=videos, per_video=per_video, seed=SEEDS_FROM + seed)
 
 
-def _examples(videos: int, per_video: int, direct_every: int, seed: int) -> Data:
+def _examples(videos: int, per_video: int, direct_every: int, drills: int, seed: int) -> Data:
     found = ground(videos, per_video, seed)
     examples = []
     for index, sample in enumerate(found.dataset.samples):
         variant: Variant = "direct" if index % direct_every == 0 else "tagged"
         reply = gold_reply(sample, found.word(sample), variant)
         examples.append(Example(with_instruction(sample.messages, variant), reply))
+    rng = Random(seed)
+    examples += [Example(QUESTION, drill_reply(rng)) for _ in range(drills)]
     return Data(examples, found.dataset.media(proving.store()))
 
 
 def _texts(videos: int, per_video: int, seed: int) -> Data:
     found = ground(videos, per_video, seed)
-    question = (Message("user", (Text("Which candidates fill the gap?"),)),)
-    examples = [Example(question, gold_reply(one, found.word(one), "tagged")) for one in found.dataset.samples]
+    examples = [Example(QUESTION, gold_reply(one, found.word(one), "tagged")) for one in found.dataset.samples]
     return Data(examples, found.dataset.media(proving.store()))
