@@ -13,7 +13,19 @@ import typer
 
 from reelgym import __version__
 from reelgym.errors import ReelgymError, unknown
-from reelgym.terminal import Bars, Stop, Stopped, disk_fault, fail, leave_if, print_json, raise_stopped, say, table
+from reelgym.terminal import (
+    Bars,
+    Stage,
+    Stop,
+    Stopped,
+    disk_fault,
+    fail,
+    leave_if,
+    print_json,
+    raise_stopped,
+    say,
+    table,
+)
 
 if TYPE_CHECKING:
     from reelgym.evaluation.results import Evaluation
@@ -85,9 +97,17 @@ def demo(
     Example: [bold]reelgym demo --out my-demo[/bold]
     """
     from reelgym.recipes import demo as recipe
+    from reelgym.video import find_videos
 
+    if videos is not None:
+        find_videos([str(videos)])  # A wrong path is told before anything is rendered.
     with Bars() as bars, Stop() as stop:
-        result = recipe.run(out, videos=videos, seed=seed, progress=bars.stage, should_stop=stop)
+
+        def stage(name: str) -> Stage:
+            stop.new_stage()
+            return bars.stage(name)
+
+        result = recipe.run(out, videos=videos, seed=seed, progress=stage, should_stop=stop)
     leave_if(stop, out)
     if as_json:
         return print_json(result.results)

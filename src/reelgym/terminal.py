@@ -30,19 +30,24 @@ def raise_stopped(signum: int, frame: FrameType | None) -> None:
 
 
 class Stop:
-    """Within it the first Ctrl-C or SIGTERM only asks: `should_stop`. The second one stops at once."""
+    """While work asks it after every step, the first signal only makes it answer yes; else a signal stops at once."""
 
     def __init__(self) -> None:
         """Begin unasked."""
-        self.signum = 0
+        self.signum, self._is_asked = 0, False
 
     def __call__(self) -> bool:
         """Say whether to stop after the step at hand."""
+        self._is_asked = True
         return self.signum != 0
+
+    def new_stage(self) -> None:
+        """Forget that work asks: the next piece of it may not."""
+        self._is_asked = False
 
     def __enter__(self) -> Stop:
         """Take the two signals."""
-        self._before = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {number: signal.signal(number, self._signalled) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,8 +55,8 @@ class Stop:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _asked(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum:
+    def _signalled(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum or not self._is_asked:
             raise Stopped(signum)
         self.signum = signum
         say("stopping after this step, then saving; once more stops at once")

@@ -36,6 +36,10 @@ def _refused(cli: Cli, *arguments: object, code: int = 2) -> str:
         ),
         (["synth", ".", "--out", "ds", "--set", "hidden"], "'hidden' is not KEY=VALUE"),
         (
+            ["demo", "--videos", "nowhere"],
+            "nowhere: no such file or folder; give video files or folders that hold some",
+        ),
+        (
             ["inspect", "nowhere"],
             "nowhere is not a dataset: there is no such folder; make one with `reelgym synth VIDEOS",
         ),

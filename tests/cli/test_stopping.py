@@ -16,13 +16,23 @@ from reelgym.terminal import Bars, Stop, Stopped, leave_if
 def test_the_first_signal_asks_and_the_second_stops_at_once(number: int, capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(number)
     with Stop() as stop:
-        assert not stop()
+        assert not stop()  # Work asks after a step.
         os.kill(os.getpid(), number)
         assert stop()
         assert capsys.readouterr().err == "stopping after this step, then saving; once more stops at once\n"
         with pytest.raises(Stopped):
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
+
+
+def test_where_no_work_asks_the_first_signal_stops_at_once() -> None:
+    with Stop() as stop:
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert not stop()
+        stop.new_stage()
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_stopped_command_leaves_with_the_signals_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
