@@ -24,7 +24,6 @@ from reelgym.recipes.cold_start import cold_start, ground, read
 from reelgym.training import sft
 from reelgym.training.look import Seen, pretrain_tower
 
-
 STAGES: dict[str, dict[str, Any]] = {
     "see": {"steps": 500},
     "copy": {"steps": 500, "drills": 12_000},
