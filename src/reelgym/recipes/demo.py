@@ -56,12 +56,12 @@ class Settings:
     """
 
     model: str = "tiny"
-    train_videos: int = 100
+    train_videos: int = 200
     train_puzzles: int = 10
     test_videos: int = 110
     test_puzzles: int = 3
     own_puzzles: int = 8
-    config: RLConfig = field(default_factory=lambda: replace(SIZES["tiny"], eval_every=20, save_every=20))
+    config: RLConfig = field(default_factory=lambda: SIZES["tiny"])
     max_tokens: int = 64
 
 

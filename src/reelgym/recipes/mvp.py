@@ -16,16 +16,16 @@ Size = Literal["auto", "tiny", "3b-24gb", "7b-80gb"]
 
 SIZES: dict[str, RLConfig] = {
     "tiny": RLConfig(
-        steps=60,
-        lr=3e-4,
+        steps=66,
+        lr=1.5e-4,
         warmup_steps=5,
-        prompts_per_step=16,
+        prompts_per_step=32,
         group_size=8,
         max_completion_tokens=64,
         eval_tokens=64,
-        eval_every=20,
-        save_every=20,
-        micro_batch_tokens=65536,
+        eval_every=22,
+        save_every=22,
+        micro_batch_tokens=6000,
         groups="drop",
     ),
     "3b-24gb": RLConfig(

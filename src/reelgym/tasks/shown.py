@@ -51,5 +51,7 @@ def model_size(height: int, width: int, short_side: int | None, max_pixels: int,
     scale = (max_pixels / (height * width)) ** 0.5 if short_side is None else short_side / min(height, width)
     high, wide = (max(1, round(side * scale / multiple)) for side in (height, width))
     while high * wide * multiple * multiple > max_pixels and max(high, wide) > 1:
-        high, wide = (high - 1, wide) if high > wide else (high, wide - 1)
+        # Where both are equal the side that is shorter in the video gives way: landscape stays landscape.
+        cut_height = high > wide or (high == wide and width >= height)
+        high, wide = (high - 1, wide) if cut_height else (high, wide - 1)
     return high * multiple, wide * multiple
