@@ -61,7 +61,7 @@ def test_train_then_eval_then_repeat(cli: Cli, puzzles: Path, tmp_path: Path) ->
     assert f"{run} was finished before; nothing to do" in cli(*train, "steps=2")[2]
     code, _, err = cli(*train, "steps=2", "lr=1e-5")
     assert code == 2
-    assert "config.lr was 0.0003, is 1e-05" in err
+    assert f"config.lr was {SIZES['tiny'].lr}, is 1e-05" in err
 
     code, out, err = cli(
         *("eval", puzzles, "--model", run, "--split", "all", "--limit", 2, "--max-tokens", 4),

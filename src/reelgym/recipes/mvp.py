@@ -16,15 +16,15 @@ Size = Literal["auto", "tiny", "3b-24gb", "7b-80gb"]
 
 SIZES: dict[str, RLConfig] = {
     "tiny": RLConfig(
-        steps=66,
-        lr=1.5e-4,
+        steps=84,
+        lr=1e-4,
         warmup_steps=5,
         prompts_per_step=32,
         group_size=8,
         max_completion_tokens=64,
         eval_tokens=64,
-        eval_every=22,
-        save_every=22,
+        eval_every=28,
+        save_every=28,
         micro_batch_tokens=6000,
         groups="drop",
     ),
