@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from reelgym.recipes.mvp import SIZES
+
 Cli = Callable[..., tuple[int, str, str]]
 
 
