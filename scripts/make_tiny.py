@@ -1,6 +1,6 @@
 """Make the packaged weights of an embedded model: look (the tower), read (the text), then both (`cold_start`).
 
-    python scripts/make_tiny.py tiny          # about 30 minutes on two cores
+    python scripts/make_tiny.py tiny
     python scripts/make_tiny.py tiny-qwen3
 
 The folder that `models.load` opens is written to OUT/NAME; `--install` puts it into the package.
