@@ -62,7 +62,6 @@ sys.exit(f"codes {{made}} {{looked}} {{trained}}")
     assert "this needs torch, which is not installed: pip install 'reelgym[train]'" in lines[-2]
 
 
-@pytest.mark.xfail(strict=True, reason="reelgym.video imports its reader when reelgym.video.types is asked for")
 def test_models_algorithms_and_training_import_without_av_rich_and_typer(repository: Path) -> None:
     names = [name for room in ("models", "algorithms", "training") for name in _modules(room, repository)]
     code = f"import importlib\nfor name in {names!r}: importlib.import_module(name)\n"

@@ -4,14 +4,20 @@ Public names: Video, FrameSpec, Frames; find_videos, search, probe, identify, re
 fit; Similarity, GridDescriptor, deduplicate; Store; write_mp4. What is wrong with one file is an errors.MediaError.
 """
 
-from reelgym.video.decode import read, read_many
-from reelgym.video.dedupe import GridDescriptor, Similarity, deduplicate
-from reelgym.video.encode import write_mp4
-from reelgym.video.find import Found, find_videos, search
-from reelgym.video.probe import identify, probe
-from reelgym.video.sampling import auto_fps, fit, sample_times
-from reelgym.video.store import Store, StoreStats
-from reelgym.video.types import Frames, FrameSpec, Video
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reelgym.video.decode import read, read_many
+    from reelgym.video.dedupe import GridDescriptor, Similarity, deduplicate
+    from reelgym.video.encode import write_mp4
+    from reelgym.video.find import Found, find_videos, search
+    from reelgym.video.probing import identify, probe
+    from reelgym.video.sampling import auto_fps, fit, sample_times
+    from reelgym.video.store import Store, StoreStats
+    from reelgym.video.types import Frames, FrameSpec, Video
 
 __all__ = [
     "Found",
@@ -34,3 +40,23 @@ __all__ = [
     "search",
     "write_mp4",
 ]
+
+_HOMES = {
+    "decode": ("read", "read_many"),
+    "dedupe": ("GridDescriptor", "Similarity", "deduplicate"),
+    "encode": ("write_mp4",),
+    "find": ("Found", "find_videos", "search"),
+    "probing": ("identify", "probe"),
+    "sampling": ("auto_fps", "fit", "sample_times"),
+    "store": ("Store", "StoreStats"),
+    "types": ("FrameSpec", "Frames", "Video"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use: models and training want the types alone, and no reader of videos."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return found

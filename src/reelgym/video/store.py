@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reelgym.errors import MediaError, WorkError
 from reelgym.video.decode import read_many
-from reelgym.video.probe import identify
+from reelgym.video.probing import identify
 from reelgym.video.types import Frames, FrameSpec
 
 _MAGIC = b"reelgym-frames-1"
