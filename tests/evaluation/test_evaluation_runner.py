@@ -226,7 +226,7 @@ def test_numbers_need_no_torch() -> None:
     code = (
         "import sys; sys.modules['torch'] = None; sys.modules['transformers'] = None\n"
         "import reelgym.evaluation.runner, reelgym.evaluation.compare, reelgym.evaluation.probes\n"
-        "import reelgym.evaluation.results, reelgym.evaluation.statistics"
+        "import reelgym.evaluation.results, reelgym.scoring.statistics"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "src", "PATH": ""}, cwd=_root())
 

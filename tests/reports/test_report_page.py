@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from reelgym.errors import RequestError, WorkError
-from reelgym.evaluation.statistics import Interval
 from reelgym.reports import build, picture, puzzles, svg
 from reelgym.reports.page import number, render, verdict, write_page
 from reelgym.reports.payload import (
@@ -33,6 +32,7 @@ from reelgym.reports.payload import (
     data_uri,
     encode,
 )
+from reelgym.scoring.statistics import Interval
 
 EMPTY = Payload(title="empty", headline="Nothing yet")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from reelgym.errors import RequestError
 from reelgym.evaluation.results import RATES, Evaluation, Row, by_id
-from reelgym.evaluation.statistics import Interval, paired_difference
+from reelgym.scoring.statistics import Interval, paired_difference
 
 
 @dataclass(frozen=True, kw_only=True)

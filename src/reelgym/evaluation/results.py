@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from reelgym.data.files import replacing
 from reelgym.errors import RequestError, WorkError
-from reelgym.evaluation.statistics import Interval, clustered_mean
+from reelgym.scoring.statistics import Interval, clustered_mean
 
 FORMAT_VERSION = 1
 """Of results.json and the replies beside it."""

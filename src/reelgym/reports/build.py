@@ -8,9 +8,9 @@ from typing import Any
 
 from reelgym.evaluation.compare import compare
 from reelgym.evaluation.results import Evaluation
-from reelgym.evaluation.statistics import Interval
 from reelgym.reports.payload import Bar, Bars, Curves, Measure, Number, Role, Series, Table
 from reelgym.reports.svg import percent, signed, spoken
+from reelgym.scoring.statistics import Interval
 
 PARTS = {
     "value": ("Score", "the reward's accuracy part"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelgym.errors import RequestError
-from reelgym.evaluation.statistics import Interval, clustered_mean, paired_difference
+from reelgym.scoring.statistics import Interval, clustered_mean, paired_difference
 
 ROWS = st.lists(st.tuples(st.floats(-10, 10), st.sampled_from("abcde")), min_size=2, max_size=30)
 
@@ -115,7 +115,7 @@ def test_a_seed_repeats_and_another_one_differs() -> None:
 def test_chunks_of_draws_do_not_change_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     values, clusters = list(np.linspace(0, 1, 40) ** 2), [str(i) for i in range(40)]
     whole = clustered_mean(values, clusters, draws=500)
-    monkeypatch.setattr("reelgym.evaluation.statistics._CHUNK", 1000)
+    monkeypatch.setattr("reelgym.scoring.statistics._CHUNK", 1000)
     assert clustered_mean(values, clusters, draws=500) == whole
 
 
