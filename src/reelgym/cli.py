@@ -260,6 +260,7 @@ def evaluate(
     from reelgym.evaluation.probes import get
     from reelgym.evaluation.runner import floors
     from reelgym.recipes import proving
+    from reelgym.training import checkpoint
 
     wanted = [name for name in probes.split(",") if name]
     for name in wanted:
@@ -270,6 +271,7 @@ def evaluate(
     made: dict[str, Evaluation] = {}
     with Bars() as bars:
         for name in model:
+            say(checkpoint.caveat(Path(name)))
             asked = ask.ask(
                 name,
                 samples,
@@ -401,3 +403,4 @@ def _trained(folder: Path, as_json: bool) -> None:
     table("", ("metric", "last"), [(name, f"{value:.4g}") for name, value in row.items() if isinstance(value, float)])
     typer.echo(f"run: {folder}")
     typer.echo(f"best checkpoint: {best}")
+    say(checkpoint.caveat(folder))

@@ -14,6 +14,7 @@ import torch
 from training_runs import Killed, equal, kill_after, load, media, numbers, rl_run, samples, sft_run, weights_of
 
 from reelgym.errors import RequestError
+from reelgym.models import loading
 from reelgym.training import Data, checkpoint, rl, sft
 
 
@@ -162,7 +163,25 @@ def test_the_last_three_checkpoints_and_the_best_are_kept(tmp_path: Path) -> Non
     assert names == ["step-1", "step-4", "step-5", "step-6"]
     assert checkpoint.best(tmp_path) == tmp_path / "checkpoints" / "step-1"
     best = json.loads((tmp_path / "checkpoints" / "best.json").read_text())
-    assert best == {"checkpoint": "step-1", "metric": "eval/score", "value": 0.9}
+    assert best == {"checkpoint": "step-1", "metric": "eval/score", "value": 0.9, "untrained": 0.1}
+    assert checkpoint.caveat(tmp_path) == ""
+
+
+def test_a_run_below_its_untrained_model_stands_for_its_best_checkpoint_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = iter([0.9, 0.3, 0.5, 0.5, 0.4])
+    monkeypatch.setattr(rl.Loop, "measure", lambda loop: {"eval/score": next(values)})
+    train(rl_run(evaluated=True, eval_every=1, save_every=1), tmp_path)
+    assert checkpoint.best(tmp_path) == tmp_path / "checkpoints" / "step-2"
+    assert loading.resolve(str(tmp_path)).endswith("step-2")
+    assert checkpoint.caveat(tmp_path) == f"{tmp_path}: the untrained model scored higher, 0.9 against 0.5 (eval/score)"
+    assert checkpoint.read_state(tmp_path / "checkpoints" / "step-4").stale == 4
+
+
+def test_a_run_without_evaluations_stands_for_its_last_checkpoint(tmp_path: Path) -> None:
+    train(rl_run(steps=2, save_every=1), tmp_path)
+    assert checkpoint.best(tmp_path) == tmp_path / "checkpoints" / "step-2" and checkpoint.caveat(tmp_path) == ""
 
 
 def test_patience_stops_a_run_that_no_longer_gains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,8 @@ def load(
 def resolve(name: str) -> str:
     """Return the folder a name stands for, or the name itself where it is a hub's.
 
-    A run stands for its best checkpoint: the `checkpoint` named in its `checkpoints/best.json`, else the last.
+    A run stands for its best checkpoint: the `checkpoint` named in its `checkpoints/best.json`, else the last. The
+    model it began from is none of them, even where it scored higher.
     """
     run, _, step = name.partition("@")
     checkpoints = Path(run) / "checkpoints"

@@ -1,7 +1,8 @@
 """Checkpoints: complete or absent, without pickle; the last three and the best are kept.
 
 Layout: `RUN/checkpoints/step-N/` holds what `policy.save` writes (the adapter alone under LoRA),
-`optimizer.safetensors` and `training.json`. `RUN/checkpoints/best.json` names the best one.
+`optimizer.safetensors` and `training.json`. `RUN/checkpoints/best.json` names the best one of those that were evaluated;
+the untrained model, which has no checkpoint, is never it, and its score stands beside.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,10 @@ class State:
     Attributes:
         step: Steps done.
         seconds: Training time so far.
-        best_step: Step of the best evaluation, -1 before any.
+        best_step: Step of the best evaluation after training began, -1 before any.
         best_value: Its value.
-        stale: Evaluations since then.
+        untrained: Value of the evaluation before any step; None where there was none.
+        stale: Evaluations since the last one that was better than all before it, the untrained model's included.
         broken: Optimisation steps refused as not finite.
         broken_in_a_row: How many of them lately.
     """
@@ -44,9 +46,20 @@ class State:
     seconds: float = 0.0
     best_step: int = -1
     best_value: float = 0.0
+    untrained: float | None = None
     stale: int = 0
     broken: int = 0
     broken_in_a_row: int = 0
+
+    def judged(self, value: float) -> State:
+        """Return the state after an evaluation of this step, higher is better; equal values leave the earlier best."""
+        if self.step == 0:
+            return replace(self, untrained=value)
+        first = self.best_step < 1
+        known = [self.untrained, None if first else self.best_value]
+        gained = all(value > other for other in known if other is not None)
+        state = replace(self, stale=0 if gained else self.stale + 1)
+        return replace(state, best_step=self.step, best_value=value) if first or value > self.best_value else state
 
 
 def write(
@@ -77,7 +90,8 @@ def write(
         shutil.rmtree(partial, ignore_errors=True)
         raise WorkError(f"{final}: the checkpoint could not be written ({fault}); earlier ones are unharmed") from fault
     if state.best_step == state.step:
-        best = {"checkpoint": final.name, "metric": metric, "value": state.best_value}
+        scores = {"value": state.best_value, "untrained": state.untrained}
+        best = {"checkpoint": final.name, "metric": metric, **scores}
         write_json(root / "best.json", best)
     _prune(root, keep=state.best_step)
     return final
@@ -91,12 +105,23 @@ def latest(run: Path) -> Path | None:
 
 def best(run: Path) -> Path | None:
     """Return the best checkpoint by `best.json`, the latest where no evaluation chose one, or None."""
-    named = run / "checkpoints" / "best.json"
-    if named.is_file():
-        chosen = named.parent / str(json.loads(named.read_text())["checkpoint"])
-        if chosen.is_dir():
-            return chosen
-    return latest(run)
+    root = run / "checkpoints"
+    chosen = root / str(_best(root).get("checkpoint", ""))
+    return chosen if chosen != root and chosen.is_dir() else latest(run)
+
+
+def caveat(run: Path) -> str:
+    """Return one line if the untrained model scored higher than the run's best checkpoint, else nothing."""
+    found = _best(run / "checkpoints")
+    value, untrained = found.get("value"), found.get("untrained")
+    if value is None or untrained is None or untrained <= value:
+        return ""
+    return f"{run}: the untrained model scored higher, {untrained:.4g} against {value:.4g} ({found['metric']})"
+
+
+def _best(root: Path) -> dict[str, Any]:
+    path = root / "best.json"
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
 def read_state(folder: Path) -> State:

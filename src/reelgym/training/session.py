@@ -168,14 +168,10 @@ class Session:
         self._metrics = MetricsFile(self.folder, after=self.state.step if found else -1) if self.main else None
 
     def _judge(self, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
-        """Evaluate; remember the best, higher is better."""
+        """Evaluate; remember the best."""
         began = time.monotonic()
         row = measure()
-        value = row[self._metric]
-        if self.state.best_step < 0 or value > self.state.best_value:
-            self.state = replace(self.state, best_step=self.state.step, best_value=value, stale=0)
-        else:
-            self.state = replace(self.state, stale=self.state.stale + 1)
+        self.state = self.state.judged(row[self._metric])
         return row | {"time/eval_seconds": time.monotonic() - began}
 
     def _log(self, step: int, row: dict[str, float]) -> None:
