@@ -50,7 +50,7 @@ def test_adamw_by_hand() -> None:
     adam = optimizer(model, weight_decay=0.5)
     model.weight.grad, model.bias.grad = torch.full((1, 1), 6.0), torch.full((1,), -6.0)
     update = adam.step(total=12.0, count=3.0, step=1)
-    assert update.loss == 4.0 and update.taken
+    assert update.loss == 4.0 and update.outcome == "taken"
     assert update.grad_norm == pytest.approx(math.sqrt(8))  # Two gradients of size 2.
     assert model.weight.item() == pytest.approx(1 * (1 - 0.05) - 0.1)
     assert model.bias.item() == pytest.approx(1 + 0.1)
@@ -70,7 +70,11 @@ def test_nothing_counted_moves_nothing() -> None:
     model = nn.Linear(1, 1)
     before = model.weight.item()
     model.weight.grad = torch.ones(1, 1)
-    assert not optimizer(model).step(total=0.0, count=0.0, step=1).taken
+    update = optimizer(model).step(total=0.0, count=0.0, step=1)
+    tally = Tally()
+    update.report(tally)
+    row = tally.means(accelerator(SFTConfig(), None))  # type: ignore[arg-type]
+    assert row == {"optim/lr": 0.1, "optim/empty": 1.0, "optim/refused": 0.0}  # Nothing to learn is no fault.
     assert model.weight.item() == before and model.weight.grad is None
 
 
@@ -81,7 +85,7 @@ def test_broken_steps_are_refused_and_the_third_in_a_row_ends_the_run(total: flo
 
     def step(total: float, gradient: float) -> bool:
         model.weight.grad = torch.full((1, 1), gradient)
-        return adam.step(total=total, count=1.0, step=1).taken
+        return adam.step(total=total, count=1.0, step=1).outcome == "taken"
 
     assert [step(total, gradient), step(total, gradient)] == [False, False] and model.weight.item() == before
     assert step(1.0, 1.0)  # A good step begins the count anew.

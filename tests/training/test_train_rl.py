@@ -128,8 +128,9 @@ def test_groups_without_signal_move_nothing_and_cost_no_forward(
     train(run, tmp_path)
     row = numbers(tmp_path)[0]
     assert row["train/groups_with_signal"] == 0
-    assert row["optim/grad_norm"] == 0
+    assert row.get("optim/grad_norm", 0.0) == 0
     assert ("loss/total" in row) is (groups == "keep")  # Dropped groups do not count.
+    assert row["optim/empty"] == float(groups == "drop") and row["optim/refused"] == 0
 
 
 def test_completions_cut_at_the_cap_are_left_out_where_asked(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from reelgym.errors import WorkError
 from reelgym.training.config import TrainConfig
+from reelgym.training.metrics import Tally
 
 MOST_BROKEN = 3
 """Broken steps in a row after which a run stops."""
@@ -19,12 +21,28 @@ MOST_BROKEN = 3
 
 @dataclass(frozen=True)
 class Update:
-    """What one optimisation step did: mean loss, gradient norm before clipping, rate, and whether it was taken."""
+    """What one optimisation step did.
+
+    Attributes:
+        loss: Mean over what was counted.
+        grad_norm: Of the gradient before clipping.
+        lr: The rate of the step.
+        outcome: `taken`; `empty` where nothing was counted, so that there was nothing to learn; `refused` where the
+            loss or a gradient was not finite.
+    """
 
     loss: float
     grad_norm: float
     lr: float
-    taken: bool
+    outcome: Literal["taken", "empty", "refused"]
+
+    def report(self, tally: Tally) -> None:
+        """Add the step to its row of metrics."""
+        tally.add("optim/lr", self.lr)
+        tally.add("optim/empty", float(self.outcome == "empty"))
+        tally.add("optim/refused", float(self.outcome == "refused"))
+        if self.outcome != "empty":
+            tally.add("optim/grad_norm", self.grad_norm)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -82,7 +100,7 @@ class Optimizer:
         rate = learning_rate(self._config, step)
         if count == 0:
             self._clear()
-            return Update(0.0, 0.0, rate, False)
+            return Update(0.0, 0.0, rate, "empty")
         gradients = self._gradients(count)
         norm = torch.nn.utils.get_total_norm(gradients)
         if not (math.isfinite(total) and bool(norm.isfinite())):
@@ -93,7 +111,7 @@ class Optimizer:
             group["lr"] = rate
         self._adam.step()
         self._clear()
-        return Update(total / count, float(norm), rate, True)
+        return Update(total / count, float(norm), rate, "taken")
 
     def state(self) -> dict[str, Tensor]:
         """Return the moments by parameter name, `NAME/exp_avg` and so on."""
@@ -141,7 +159,7 @@ class Optimizer:
                 f"step {step}: loss {loss} and gradient norm {norm} are not finite, {MOST_BROKEN} times in a row. "
                 "Lower lr, or look at the last rows of metrics.jsonl; the last checkpoint is unharmed"
             )
-        return Update(loss, norm, learning_rate(self._config, step), False)
+        return Update(loss, norm, learning_rate(self._config, step), "refused")
 
     def _clear(self) -> None:
         self._adam.zero_grad(set_to_none=True)

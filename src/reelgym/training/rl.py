@@ -141,24 +141,24 @@ class Loop:
     def update(self, credits: Sequence[Credit], step: int, tally: Tally) -> None:
         """Take the optimisation steps of a rollout step: inner steps times minibatches, each over whole groups."""
         references = self._references(credits)
-        minibatches = self.config.minibatches
         for _ in range(self.config.inner_steps):
-            for part in range(minibatches):
-                # Which minibatch a group is in follows from its place in the step, not from its rank.
-                chosen = [
-                    c for c in credits if c.rollout.pick.place * minibatches // self.config.prompts_per_step == part
-                ]
-                total = count = 0.0
-                for loss in self._losses(chosen, references):
-                    total, count = total + loss.total.item(), count + loss.count.item()
-                    if loss.total.requires_grad:
-                        loss.total.backward()  # type: ignore[no-untyped-call]
-                    tally.add_tensors(loss.metrics, "loss")
-                update = self.session.optimizer.step(total, count, step)
-                tally.add("loss/total", total, count)
-                tally.add("optim/grad_norm", update.grad_norm)
-                tally.add("optim/lr", update.lr)
-                tally.add("optim/refused", float(not update.taken))
+            for part in range(self.config.minibatches):
+                self._step([c for c in credits if self._minibatch(c) == part], references, step, tally)
+
+    def _minibatch(self, credit: Credit) -> int:
+        """Return which minibatch a group is in: it follows from its place in the step, not from its rank."""
+        return credit.rollout.pick.place * self.config.minibatches // self.config.prompts_per_step
+
+    def _step(self, credits: Sequence[Credit], references: dict[int, list[Tensor]], step: int, tally: Tally) -> None:
+        """Take one optimisation step on groups."""
+        total = count = 0.0
+        for loss in self._losses(credits, references):
+            total, count = total + loss.total.item(), count + loss.count.item()
+            if loss.total.requires_grad:
+                loss.total.backward()  # type: ignore[no-untyped-call]
+            tally.add_tensors(loss.metrics, "loss")
+        tally.add("loss/total", total, count)
+        self.session.optimizer.step(total, count, step).report(tally)
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:

@@ -84,11 +84,8 @@ class _Learner:
         for found in self._losses(indices):
             found.total.backward()  # type: ignore[no-untyped-call]
             total, count = total + found.total.item(), count + found.count.item()
-        update = self._session.optimizer.step(total, count, step)
+        self._session.optimizer.step(total, count, step).report(tally)
         tally.add("loss/nll", total, count)
-        tally.add("optim/grad_norm", update.grad_norm)
-        tally.add("optim/lr", update.lr)
-        tally.add("optim/refused", float(not update.taken))
         tally.add("train/reply_tokens", count)
 
     @torch.no_grad()
