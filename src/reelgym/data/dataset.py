@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
@@ -29,6 +30,7 @@ FORMAT_VERSION = 1
 """Raised when a reader of the former version would misread a folder."""
 
 _ROWS = 20_000
+_GROUP = 1_000
 _JSON_COLUMNS = ("messages", "answer", "evidence", "facets", "provenance")
 _SAMPLE_SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "task", "split", *_JSON_COLUMNS)])
 
@@ -119,30 +121,44 @@ def write_dataset(
     Raises:
         RequestError: The folder holds a dataset already.
     """
+    rows = (sample_to_row(sample) for sample in samples)
+    return write_rows(path, rows, sources, quarantine, manifest)
+
+
+def write_rows(
+    path: str | Path,
+    rows: Iterable[Mapping[str, str]],
+    sources: Sequence[Source],
+    quarantine: Sequence[Mapping[str, str]] = (),
+    manifest: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write a dataset folder from rows of `sample_to_row`, taken once and never held all at a time.
+
+    Arguments, result and errors are those of `write_dataset`, whose bytes it gives. What raises while rows are taken
+    leaves no dataset behind.
+    """
     folder = Path(path)
     if (folder / "dataset.json").exists():
         raise RequestError(f"{folder} holds a dataset already: choose another folder, or remove it first")
     make_folder(folder)
-    rows = [sample_to_row(sample) for sample in samples]
-    files = {}
-    for number, chunk in enumerate(_chunks(rows) if rows else [[]]):
-        name = f"samples-{number:05d}.parquet"
-        _write_table(folder / name, chunk, _SAMPLE_SCHEMA)
-        files[name] = len(chunk)
+    whole, splits = hashlib.sha256(), Counter[str]()
+    files = _write_samples(folder, _counted(rows, whole, splits))
+    _digest_sources(whole, sources)
     _write_table(folder / "sources.parquet", [asdict(source) for source in sources], _SOURCE_SCHEMA)
-    lines = "".join(json.dumps(dict(line), sort_keys=True) + "\n" for line in quarantine)
-    with replacing(folder / "quarantine.jsonl") as temporary:
-        temporary.write_text(lines, encoding="utf-8")
-    whole = dict(manifest or {}) | {
+    with replacing(folder / "quarantine.jsonl") as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(dict(line), sort_keys=True) + "\n" for line in quarantine)
+    counts = {"samples": splits.total(), "train": splits["train"], "test": splits["test"]}
+    counts |= {"sources": len(sources), "quarantined": len(quarantine)}
+    described = dict(manifest or {}) | {
         "format": "reelgym-dataset",
         "format_version": FORMAT_VERSION,
-        "counts": dict((manifest or {}).get("counts", {})) | _counts(samples, sources, quarantine),
-        "digest": digest(rows, sources),
+        "counts": dict((manifest or {}).get("counts", {})) | counts,
+        "digest": f"sha256:{whole.hexdigest()}",
         "files": files,
     }
     with replacing(folder / "dataset.json") as temporary:
-        temporary.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return whole
+        temporary.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return described
 
 
 def read_dataset(path: str | Path) -> Dataset:
@@ -219,14 +235,43 @@ def digest(rows: Iterable[Mapping[str, Any]], sources: Iterable[Source]) -> str:
     whole = hashlib.sha256()
     for row in rows:
         whole.update(canonical(row).encode() + b"\n")
-    for source in sources:
-        whole.update(canonical({k: v for k, v in asdict(source).items() if k != "path"}).encode() + b"\n")
+    _digest_sources(whole, sources)
     return f"sha256:{whole.hexdigest()}"
 
 
-def _counts(samples: Sequence[Sample], sources: Sequence[Source], quarantine: Sequence[Any]) -> dict[str, int]:
-    by_split = {split: sum(sample.split == split for sample in samples) for split in ("train", "test")}
-    return {"samples": len(samples), **by_split, "sources": len(sources), "quarantined": len(quarantine)}
+def _digest_sources(whole: hashlib._Hash, sources: Iterable[Source]) -> None:
+    for source in sources:
+        whole.update(canonical({k: v for k, v in asdict(source).items() if k != "path"}).encode() + b"\n")
+
+
+def _counted(
+    rows: Iterable[Mapping[str, str]], whole: hashlib._Hash, splits: Counter[str]
+) -> Iterator[Mapping[str, str]]:
+    """Pass rows on, hashed and counted by split."""
+    for row in rows:
+        whole.update(canonical(row).encode() + b"\n")
+        splits[row["split"]] += 1
+        yield row
+
+
+def _write_samples(folder: Path, rows: Iterator[Mapping[str, str]]) -> dict[str, int]:
+    """Write the files of samples and return how many rows each has; at least one file, perhaps of none."""
+    files: dict[str, int] = {}
+    group = list(islice(rows, _GROUP))
+    while group or not files:
+        name = f"samples-{len(files):05d}.parquet"
+        with (
+            replacing(folder / name) as temporary,
+            pq.ParquetWriter(temporary, _SAMPLE_SCHEMA, compression="zstd") as file,
+        ):
+            files[name] = 0
+            while True:
+                file.write_table(pa.Table.from_pylist([dict(row) for row in group], schema=_SAMPLE_SCHEMA))
+                files[name] += len(group)
+                group = list(islice(rows, _GROUP))
+                if not group or files[name] >= _ROWS:
+                    break
+    return files
 
 
 def _kind(folder: Path) -> str:
@@ -238,12 +283,6 @@ def _kind(folder: Path) -> str:
     if (folder / "results.json").exists():
         return "it is an evaluation; `reelgym report` reads those"
     return "it has no dataset.json; make one with `reelgym synth VIDEOS --out FOLDER`"
-
-
-def _chunks(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    source = iter(rows)
-    while chunk := list(islice(source, _ROWS)):
-        yield chunk
 
 
 def _write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> None:
