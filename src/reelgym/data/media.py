@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reelgym.data.edits import apply
 from reelgym.data.messages import GREY, Clip, Image
 from reelgym.errors import RequestError
 from reelgym.video import Frames, FrameSpec, Store, identify
@@ -35,19 +36,28 @@ class Media:
         self._checked: set[str] = set()
         self._held: OrderedDict[tuple[str, FrameSpec], Frames] = OrderedDict()
 
-    def __call__(self, part: Image | Clip) -> NDArray[np.uint8]:
-        """Return (F, H, W, 3) uint8 RGB: the frames of a clip in the order of its times, or one image (F = 1).
+    @staticmethod
+    def joined(parts: Sequence[Media]) -> Media:
+        """Return what reads the files of several, at least one, through the store of the first."""
+        paths = {identity: path for part in parts for identity, path in part.paths.items()}
+        sizes = {identity: size for part in parts for identity, size in part.sizes.items()}
+        return Media(parts[0].store, paths, sizes)
 
-        The identity `grey:` gives pixels of value 128 at the spec's size and reads no file.
+    def __call__(self, part: Image | Clip) -> NDArray[np.uint8]:
+        """Return (F, H, W, 3) uint8 RGB: the frames of a clip in the order of its times, or one image (F = 1), edited.
+
+        The identity `grey:` gives pixels of value 128 and reads no file: of the size that the part has after its
+        edits, and with nothing of what they draw.
 
         Raises:
-            RequestError: The source is not listed, is missing or is not the file that was named; or it has no frame
-                at a time asked for.
+            RequestError: The source is not listed, is missing or is not the file that was named; it has no frame at a
+                time asked for; or an edit that cannot be done.
         """
         times = (part.time,) if isinstance(part, Image) else part.times
         if part.video == GREY:
-            return _grey(part.spec, len(times))
-        return self._frames(part.video, part.spec).pick(times)
+            return np.full_like(apply(_grey(part.spec, len(times)), times, part.edits), 128)
+        # What is held is unedited, so that edits need no part in its key.
+        return apply(self._frames(part.video, part.spec).pick(times), times, part.edits)
 
     def _frames(self, identity: str, spec: FrameSpec) -> Frames:
         key = (identity, spec)

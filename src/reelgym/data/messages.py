@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from reelgym.data.edits import Edit
 from reelgym.video.types import FrameSpec
 
 GREY = "grey:"
@@ -20,24 +21,30 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """One frame of a video: the frame of `spec` whose true time is `time` (seconds). Shown without its time."""
+    """One frame of a video: the frame of `spec` whose true time is `time` (seconds). Shown without its time.
+
+    `edits` are done to its pixels after reading.
+    """
 
     video: str
     spec: FrameSpec
     time: float
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """Frames of a video, shown as video: those frames of `spec` whose true times are `times`.
+    """Frames of a video, shown as video: those frames of `spec` whose true times are `times`, in this order.
 
-    `shown_seconds` are the times the model is told; None tells it `times`. They differ only in probes.
+    `shown_seconds` are the times the model is told; None tells it `times`. They differ in probes, and where a task
+    shows frames in another order. `edits` are done to the pixels after reading; one of a span goes by true times.
     """
 
     video: str
     spec: FrameSpec
     times: tuple[float, ...]
     shown_seconds: tuple[float, ...] | None = None
+    edits: tuple[Edit, ...] = ()
 
 
 Part = Text | Image | Clip
@@ -65,10 +72,12 @@ def _part_to_json(part: Part) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"text": part.text}
     named = {"video": part.video, "spec": part.spec.to_json()}
+    # Left out where there are none: files of plain media keep their bytes and stay readable by older releases.
+    edits = {"edits": [edit.to_json() for edit in part.edits]} if part.edits else {}
     if isinstance(part, Image):
-        return {"image": named | {"time": part.time}}
+        return {"image": named | {"time": part.time} | edits}
     shown = {} if part.shown_seconds is None else {"shown_seconds": list(part.shown_seconds)}
-    return {"clip": named | {"times": list(part.times)} | shown}
+    return {"clip": named | {"times": list(part.times)} | shown | edits}
 
 
 def _part_from_json(value: dict[str, Any]) -> Part:
@@ -76,7 +85,8 @@ def _part_from_json(value: dict[str, Any]) -> Part:
         return Text(value["text"])
     media = value.get("image") or value["clip"]
     video, spec = media["video"], FrameSpec.from_json(media["spec"])
+    edits = tuple(Edit.from_json(edit) for edit in media.get("edits", ()))
     if "image" in value:
-        return Image(video=video, spec=spec, time=media["time"])
-    shown = media.get("shown_seconds")
-    return Clip(video=video, spec=spec, times=tuple(media["times"]), shown_seconds=tuple(shown) if shown else None)
+        return Image(video=video, spec=spec, time=media["time"], edits=edits)
+    times, shown = tuple(media["times"]), media.get("shown_seconds")
+    return Clip(video=video, spec=spec, times=times, shown_seconds=tuple(shown) if shown else None, edits=edits)

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from reelgym.data.edits import Edit
 from reelgym.data.messages import GREY, Clip, Message, Part, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, unknown
@@ -68,17 +69,18 @@ def blind(sample: Sample, seed: int = 0) -> Sample:
 def shuffled_context(sample: Sample, seed: int = 0) -> Sample:
     """Return the sample with the frames of its clips pooled and dealt out again in another order.
 
-    Frames are exchanged between clips of the same video taken in the same way; `shown_seconds` keeps the times of the
-    original slots. Where at least two frames differ the order is never the original one. Images stay.
+    Frames are exchanged between clips of the same video taken and edited in the same way; `shown_seconds` keeps the
+    times of the original slots, and an edit of a span goes with its frames. Where at least two frames differ the order
+    is never the original one. Images stay.
 
     Args:
         sample: The sample to change.
         seed: Together with the sample's id it decides the order.
     """
     clips = [part for message in sample.messages for part in message.parts if isinstance(part, Clip)]
-    pools: dict[tuple[str, FrameSpec], list[int]] = defaultdict(list)
+    pools: dict[tuple[str, FrameSpec, tuple[Edit, ...]], list[int]] = defaultdict(list)
     for place, clip in enumerate(clips):
-        pools[clip.video, _timeless(clip.spec)].append(place)
+        pools[clip.video, _timeless(clip.spec), clip.edits].append(place)
     dealt = list(clips)
     for number, places in enumerate(pools.values()):
         rng = np.random.default_rng(_seed(sample.id, seed, number))
