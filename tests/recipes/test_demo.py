@@ -7,6 +7,7 @@ import pytest
 from reelgym.errors import RequestError
 from reelgym.recipes import demo
 from reelgym.recipes.mvp import SIZES
+from reelgym.reports.report import report
 
 PROMISED = [
     *("before", "after", "difference", "interval", "chance", "blind_before", "blind_after", "blind_interval"),
@@ -47,6 +48,12 @@ def test_the_demo_leaves_a_page_and_every_number_promised(done: tuple[Path, demo
     assert numbers["chance"] == pytest.approx(0.0958, abs=5e-5)
     assert "<html" in result.page.read_text()
     assert numbers["videos"] == 3
+
+
+def test_the_report_of_its_run_finds_the_frames(done: tuple[Path, demo.Result], tmp_path: Path) -> None:
+    folder, _ = done
+    html = report(folder / "run", tmp_path / "page.html").read_text("utf-8")
+    assert html.count("data:image/jpeg") >= 4 * 8  # Four groups were sampled; each shows its eight frames.
 
 
 def test_a_finished_demo_is_read_back_and_not_run_again(done: tuple[Path, demo.Result]) -> None:

@@ -112,7 +112,7 @@ def test_the_better_prompt_leads_and_its_own_blind_probe_stands_beside_it(datase
 def run_folder(folder: Path, dataset: Path) -> Path:
     sample = read_dataset(dataset).samples[0]
     folder.mkdir()
-    origin = {"recipe": "mvp", "settings": {"data": str(dataset)}}
+    origin = {"recipe": "mvp", "settings": {}, "datasets": [str(dataset)]}
     (folder / "config.json").write_text(json.dumps({"type": "RLRun", "policy": "tiny", "origin": origin}))
     (folder / "versions.json").write_text(json.dumps({"torch": "2.13", "commit": "abc"}))
     lines = [json.dumps({"step": s, "rewards/score": s / 10, "eval/accuracy": 0.5}) for s in range(1, 4)]
@@ -147,10 +147,21 @@ def test_a_run_shows_its_curves_and_rollouts_term_by_term(dataset: Path, tmp_pat
 def test_a_run_whose_dataset_is_gone_does_not_call_its_replies_unreadable(dataset: Path, tmp_path: Path) -> None:
     folder = run_folder(tmp_path / "run", dataset)
     config = json.loads((folder / "config.json").read_text())
-    config["origin"]["settings"]["data"] = str(tmp_path / "gone")
+    config["origin"]["datasets"] = [str(tmp_path / "gone")]
     (folder / "config.json").write_text(json.dumps(config))
     html = report(folder).read_text("utf-8")
     assert "no answer could be read" not in html and "Frames and right answers are left out" in html
+    assert "data:image/jpeg" in report(folder, dataset=dataset).read_text("utf-8")
+    config["origin"]["datasets"].append(str(dataset))  # Of several datasets, those that are there are shown.
+    (folder / "config.json").write_text(json.dumps(config))
+    html = report(folder).read_text("utf-8")
+    assert "data:image/jpeg" in html and "Frames and right answers are left out" in html
+
+
+def test_a_run_that_names_no_dataset_says_so(dataset: Path, tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "run", dataset)
+    (folder / "config.json").write_text(json.dumps({"type": "RLRun", "origin": {"datasets": []}}))
+    assert "do not say where their dataset is" in report(folder).read_text("utf-8")
 
 
 def demo_folder(folder: Path, dataset: Path) -> Path:

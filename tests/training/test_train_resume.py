@@ -117,6 +117,12 @@ def test_a_changed_setting_is_an_error_that_lists_it(tmp_path: Path) -> None:
         train(sft_run(), tmp_path)
 
 
+def test_where_the_data_lie_is_told_and_never_compared(tmp_path: Path) -> None:
+    for folder in ("there", "elsewhere"):
+        train(replace(rl_run(steps=1), data=Data(samples(), media, folders=(folder,))), tmp_path)
+        assert json.loads((tmp_path / "config.json").read_text())["origin"] == {"datasets": [folder]}
+
+
 def test_more_steps_and_what_is_kept_may_change(tmp_path: Path) -> None:
     train(rl_run(steps=2, schedule="constant"), tmp_path)
     train(rl_run(steps=4, schedule="constant", save_every=1, store_rollouts=False), tmp_path)

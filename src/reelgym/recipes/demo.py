@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,6 +90,8 @@ class Material:
     test: Sequence[Sample]
     own: Sequence[Sample]
     media: Media
+    folders: tuple[str, ...]
+    """Datasets that the training puzzles come from."""
 
 
 def run(
@@ -192,7 +194,7 @@ def _material(folder: Path, videos: str | Path | None, seed: int, settings: Sett
     train = ground("train", settings.train_videos, settings.train_puzzles)
     test = ground("test", settings.test_videos, settings.test_puzzles)
     store = Store(folder / "frames")
-    media = [train.media(store), test.media(store)]
+    media, folders = [train.media(store), test.media(store)], [train.path]
     own: tuple[Sample, ...] = ()
     if videos is not None:
         synthesize(
@@ -205,20 +207,16 @@ def _material(folder: Path, videos: str | Path | None, seed: int, settings: Sett
             progress=stages("cut puzzles out of your videos"),
         )
         mine = read_dataset(folder / "own")
-        own, media = mine.samples, [*media, mine.media(store)]
-    joined = Media(store, _joined(one.paths for one in media), _joined(one.sizes for one in media))
-    return Material(train.samples, test.samples, own, joined)
-
-
-def _joined(maps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: value for one in maps for name, value in one.items()}
+        own, media, folders = mine.samples, [*media, mine.media(store)], [*folders, mine.path]
+    named = tuple(str(path.resolve()) for path in folders)
+    return Material(train.samples, test.samples, own, Media.joined(media), named)
 
 
 def _training(material: Material, seed: int, settings: Settings, asked: Mapping[str, Any]) -> RLRun:
     own = [sample for sample in material.own if sample.split == "train"]
     return RLRun(
         policy=settings.model,
-        data=Data([*material.train, *own], material.media),
+        data=Data([*material.train, *own], material.media, folders=material.folders),
         eval_data=Data(material.test[:: max(1, len(material.test) // EVAL_SAMPLES)], material.media),
         rubric=mvp_rubric(),
         config=replace(settings.config, seed=seed),

@@ -42,6 +42,11 @@ class Later(Data):
         """The name of the content."""
         return self._made.digest
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Where the items come from."""
+        return self._made.folders
+
     def __eq__(self, other: object) -> bool:
         """Compare how the data would be made."""
         return isinstance(other, Later) and vars(self)["key"] == vars(other)["key"]
@@ -79,4 +84,4 @@ def _dataset(path: str, split: str, limit: int, seed: int) -> Data:
     if 0 < limit < len(samples):
         places = np.random.default_rng(seed).choice(len(samples), limit, replace=False)
         samples = [samples[place] for place in sorted(places)]
-    return Data(samples, found.media(proving.store()))
+    return Data(samples, found.media(proving.store()), folders=(str(found.path.resolve()),))

@@ -28,9 +28,10 @@ def of_demo(folder: Path, store: Store) -> Payload:
     found = results.read(folder / "eval")
     before, after, blind = found["before"], found["after"], found["after_blind"]
     held_out = of_evaluation(folder / "eval", store, folder / "world" / "test" / "puzzles")
-    run = of_run(folder / "run", store, folder / "world" / "train" / "puzzles")
-    own = folder / "eval-own"
-    mine = of_evaluation(own, store, folder / "own") if own.is_dir() else Payload(title="", headline="")
+    own = [folder / "own"] if (folder / "own").is_dir() else []
+    run = of_run(folder / "run", store, [folder / "world" / "train" / "puzzles", *own])
+    asked = folder / "eval-own"
+    mine = of_evaluation(asked, store, folder / "own") if asked.is_dir() else Payload(title="", headline="")
     blind_low, blind_high = numbers["blind_interval"]
     return Payload(
         title="Reelgym demo",

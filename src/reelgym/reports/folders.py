@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from reelgym import tasks
 from reelgym.data.dataset import Dataset, read_dataset
+from reelgym.data.media import Media
 from reelgym.data.sample import Sample
 from reelgym.errors import MediaError, RequestError
 from reelgym.evaluation import results
@@ -22,7 +23,6 @@ from reelgym.reports import build, puzzles
 from reelgym.reports.payload import Payload, Puzzle, Reply, Role, Table
 from reelgym.reports.svg import percent
 from reelgym.synthesis.inspect import inspect, table
-from reelgym.tasks.base import MediaReader
 from reelgym.video import Store
 
 SHOWN = 24
@@ -38,7 +38,7 @@ class Shelf:
     """The samples behind stored results, as far as they are at hand."""
 
     samples: Mapping[str, Sample] = field(default_factory=dict)
-    media: MediaReader | None = None
+    media: Media | None = None
     missing: str = ""
 
 
@@ -104,15 +104,21 @@ def of_evaluation(folder: Path, store: Store, dataset: str | Path | None) -> Pay
     )
 
 
-def of_run(folder: Path, store: Store, dataset: str | Path | None) -> Payload:
-    """Return the page of a training run: its curves, and groups of rollouts from its beginning to its end."""
+def of_run(folder: Path, store: Store, datasets: Sequence[str | Path] = ()) -> Payload:
+    """Return the page of a training run: its curves, and groups of rollouts from its beginning to its end.
+
+    Args:
+        folder: The run.
+        store: Where decoded frames are kept.
+        datasets: What it was trained on, if that is not where `config.json` says.
+    """
     config = read_json(folder / "config.json")
     rows = read_metrics(folder / "metrics.jsonl")
-    settings = dict(config.get("origin", {}).get("settings", {})) if isinstance(config, dict) else {}
-    shelf = _find(dataset or settings.get("data"), store)
+    origin = dict(config.get("origin", {}))
+    shelf = _join([_find(path, store) for path in datasets or origin.get("datasets") or [None]])
     groups = _groups(folder, shelf)
     steps = int(rows[-1]["step"]) if rows else 0
-    name = str(config.get("origin", {}).get("recipe", "")) or str(config.get("type", "run"))
+    name = str(origin.get("recipe", "")) or str(config.get("type", "run"))
     return Payload(
         title=folder.name,
         headline=f"{name}: {steps:,} steps of training",
@@ -222,6 +228,14 @@ def _find(path: str | Path | None, store: Store, *, digest: str = "") -> Shelf:
 
 def _shelf(found: Dataset, store: Store) -> Shelf:
     return Shelf({sample.id: sample for sample in found.samples}, found.media(store))
+
+
+def _join(shelves: Sequence[Shelf]) -> Shelf:
+    """Return the samples of several datasets as one shelf."""
+    samples = {name: sample for one in shelves for name, sample in one.samples.items()}
+    media = [one.media for one in shelves if one.media is not None]
+    missing = " ".join(one.missing for one in shelves if one.missing)
+    return Shelf(samples, Media.joined(media) if media else None, missing)
 
 
 def _limits(shelf: Shelf) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def load(folder: Path, store: Store, *, dataset: str | Path | None = None) -> Pa
     if (folder / "dataset.json").is_file():
         return of_dataset(folder, store)
     if (folder / "config.json").is_file():
-        return of_run(folder, store, dataset)
+        return of_run(folder, store, [dataset] if dataset else [])
     there = (
         "does not exist" if not folder.exists() else "holds none of dataset.json, config.json, results.json, demo.json"
     )

@@ -40,11 +40,13 @@ class Data:
         media: Turns a named image or clip into pixels, (F, H, W, 3) uint8.
         digest: Names the content in `config.json`; computed from the items where empty. Pixels are named by content
             in the messages, so it covers them.
+        folders: Dataset folders the items come from, where they do; told to reports, never compared.
     """
 
     items: Sequence[Any]
     media: Media
     digest: str = ""
+    folders: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse empty data; compute the digest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -126,9 +127,8 @@ class Session:
 
     def _open_folder(self, run: SFTRun | RLRun) -> None:
         described, path = describe.describe(run), self.folder / "config.json"
+        described["origin"] |= {"datasets": list(run.data.folders)}
         if path.is_file():
-            import json
-
             describe.refuse_changes(json.loads(path.read_text()), run, self.folder)
         elif self.folder.is_dir() and any(self.folder.glob("dataset.json")):
             raise RequestError(f"{self.folder} is a dataset: choose another folder with --out")
