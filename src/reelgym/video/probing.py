@@ -22,7 +22,7 @@ def identify(path: str) -> str:
         raise MediaError(path, "open", getattr(error, "strerror", None) or str(error)) from error
 
 
-def probe(path: str, *, limit_seconds: float = LIMIT_SECONDS) -> Video:
+def probe(path: str, *, limit_seconds: float = LIMIT_SECONDS, identity: str | None = None) -> Video:
     """Return what a file is, without trusting its header.
 
     The duration runs from the first frame shown to the end of the last, by the packets' times. Rotation by quarter
@@ -32,6 +32,7 @@ def probe(path: str, *, limit_seconds: float = LIMIT_SECONDS) -> Video:
     Args:
         path: A local file; the name is data and never read as a protocol, a pattern or an option.
         limit_seconds: Wall-clock limit.
+        identity: What `identify` returned for this file, so that it is not read for that again.
 
     Raises:
         MediaError: With boundary `open`, `probe` or `decode` and one line of reason.
@@ -41,7 +42,7 @@ def probe(path: str, *, limit_seconds: float = LIMIT_SECONDS) -> Video:
     start = 0.0 if timeline.start is None else float(timeline.start * timeline.time_base)
     return Video(
         path=path,
-        identity=identify(path),
+        identity=identity or identify(path),
         size_bytes=os.path.getsize(path),
         duration_seconds=timeline.end / MICRO,
         height=timeline.size[0],
