@@ -94,7 +94,7 @@ def test_repeating_a_finished_run_says_so_and_a_changed_setting_is_listed(made: 
     assert not synthesize([videos], made, **same).fresh  # type: ignore[arg-type]
     with pytest.raises(RequestError, match=r"was made with other settings \(per_video: 3 then, 4 now\)"):
         synthesize([videos], made, **same | {"per_video": 4})  # type: ignore[arg-type]
-    with pytest.raises(RequestError, match=r"config\.kappa: None then, 0\.9 now; seed: 0 then, 5 now"):
+    with pytest.raises(RequestError, match=r"seed: 0 then, 5 now; tasks\.mvp\.config\.kappa: None then, 0\.9"):
         config = {"frames": 6, "hidden": 2, "distractors": 2, "min_before": 1, "min_after": 1, "short_side": 28}
         synthesize([videos], made, **same | {"config": config | {"kappa": 0.9}, "seed": 5})  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="inputs: '6 files"):
@@ -107,7 +107,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was_and_ends_the_same(videos: Pa
     told: list[tuple[int, int]] = []
 
     def stop(done: int, total: int) -> None:
-        if done == total - 2:  # the second of four cuts; the other two files are a copy and a text
+        if done == total - 2:  # the third of five contents; the sixth file is a copy
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -116,11 +116,11 @@ def test_a_run_that_is_stopped_goes_on_where_it_was_and_ends_the_same(videos: Pa
         read_dataset(tmp_path / "ds")
     with pytest.raises(RequestError, match=r"was begun with other settings \(seed: 0 then, 1 now\)"):
         synthesize([videos], tmp_path / "ds", config=CONFIG, seed=1)
-    notes = sorted((tmp_path / "ds" / ".synth").glob("[0-9a-f]*.json"))
-    assert len(notes) == 2
+    notes = sorted((tmp_path / "ds" / ".synth").glob("[0-9a-f]*/*.json"))
+    assert len(notes) == 3
     notes[0].write_text("")  # as after a power cut
     synthesize([videos], tmp_path / "ds", config=CONFIG, progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 12) for done in (1, 2, 3, 4, 5, 6, 9, 10, 11, 12)]  # one of four cuts was kept
+    assert told == [(done, 12) for done in (6, 9, 10, 11, 12)]  # all six looks and two of five cuts were kept
     synthesize([videos], tmp_path / "whole", config=CONFIG)
     assert bytes_of(tmp_path / "ds") == bytes_of(tmp_path / "whole")
 

@@ -54,6 +54,10 @@ class Source:
     codec: str
     warnings: tuple[str, ...] = ()
 
+    def digested(self) -> bytes:
+        """Return what goes into the content digest: everything but the path."""
+        return canonical({k: v for k, v in asdict(self).items() if k != "path"}).encode()
+
 
 _SOURCE_SCHEMA = pa.schema(
     [
@@ -173,20 +177,48 @@ def read_dataset(path: str | Path) -> Dataset:
         files = manifest["files"].items()
         rows = [row for name, count in files for row in _read_table(folder / Path(name).name, count)]
         samples = tuple(sample_from_row(row) for row in rows)
-        sources = tuple(
-            Source(**row | {"warnings": tuple(row["warnings"])}) for row in _read_table(folder / "sources.parquet")
-        )
+        sources = tuple(read_sources(folder))
         lines = (folder / "quarantine.jsonl").read_text(encoding="utf-8").splitlines()
         quarantine = tuple(json.loads(line) for line in lines)
         whole = digest(rows, sources)
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RequestError(f"{folder} is a damaged dataset ({reason}): make it again with `reelgym synth`") from error
+    except _DAMAGE as error:
+        raise _damaged(folder, error) from error
     if whole != manifest.get("digest"):
         raise RequestError(
             f"{folder} is a damaged dataset (digest {whole}, dataset.json says {manifest.get('digest')}): make it again"
         )
     return Dataset(folder, samples, sources, manifest, quarantine)
+
+
+def read_rows(path: str | Path, manifest: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the rows of samples of a dataset folder in order, never all held at a time; the digest is not checked.
+
+    Raises:
+        RequestError: A file is missing or damaged.
+    """
+    folder = Path(path)
+    try:
+        for name, count in manifest["files"].items():
+            with pq.ParquetFile(folder / Path(name).name) as file:
+                if file.metadata.num_rows != count:
+                    raise ValueError(f"{name} has {file.metadata.num_rows} rows, not {count}")
+                for batch in file.iter_batches(batch_size=_GROUP):
+                    yield from batch.to_pylist()
+    except _DAMAGE as error:
+        raise _damaged(folder, error) from error
+
+
+def read_sources(path: str | Path) -> list[Source]:
+    """Return the sources of a dataset folder, in order.
+
+    Raises:
+        RequestError: The file is missing or damaged.
+    """
+    try:
+        rows = _read_table(Path(path) / "sources.parquet")
+        return [Source(**row | {"warnings": tuple(row["warnings"])}) for row in rows]
+    except _DAMAGE as error:
+        raise _damaged(Path(path), error) from error
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
@@ -241,7 +273,7 @@ def digest(rows: Iterable[Mapping[str, Any]], sources: Iterable[Source]) -> str:
 
 def _digest_sources(whole: hashlib._Hash, sources: Iterable[Source]) -> None:
     for source in sources:
-        whole.update(canonical({k: v for k, v in asdict(source).items() if k != "path"}).encode() + b"\n")
+        whole.update(source.digested() + b"\n")
 
 
 def _counted(
@@ -272,6 +304,16 @@ def _write_samples(folder: Path, rows: Iterator[Mapping[str, str]]) -> dict[str,
                 if not group or files[name] >= _ROWS:
                     break
     return files
+
+
+_DAMAGE = (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError)
+
+
+def _damaged(folder: Path, error: Exception) -> RequestError:
+    if isinstance(error, RequestError):
+        return error
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return RequestError(f"{folder} is a damaged dataset ({reason}): make it again with `reelgym synth`")
 
 
 def _kind(folder: Path) -> str:

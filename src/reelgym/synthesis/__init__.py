@@ -1,10 +1,11 @@
 """Synthesis: from files and folders of video to a dataset, and what a dataset is made of.
 
-`synthesize` (local) makes a dataset with a pool of worker processes; `inspect` (inspect) reports counts, chance levels
-and what shortcuts score.
+`synthesize` (local) makes a dataset, on this machine or on Ray; `merge` joins the datasets of shards; `estimate` says
+beforehand what a run would take; `inspect` reports counts, chance levels and what shortcuts score.
 """
 
 from reelgym.synthesis.inspect import inspect, table
 from reelgym.synthesis.local import Manifest, synthesize
+from reelgym.synthesis.merge import merge
 
-__all__ = ["Manifest", "inspect", "synthesize", "table"]
+__all__ = ["Manifest", "inspect", "merge", "synthesize", "table"]

@@ -10,13 +10,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 Job = dict[str, Any]
+MEMORY_BYTES = 4 * 1024**3
+"""What a worker may ask of the system, libraries and mapped files included: several times what it should ever hold."""
+
 _POLL_SECONDS = 0.5
+
+
+class Engine(Protocol):
+    """What runs jobs somewhere; a context manager."""
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield (number of the job, its result) as they finish; {"died": reason} where its process did."""
+        ...
+
+    def __enter__(self) -> Engine:
+        """Return itself, ready."""
+        ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Stop all processes."""
+        ...
 
 
 class _Worker:
@@ -83,33 +102,38 @@ class _Worker:
 class Pool:
     """Runs jobs in `workers` processes of `python -m reelgym.synthesis.worker`; use it as a context manager."""
 
-    def __init__(self, workers: int, *, seconds: float, command: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, workers: int, *, seconds: float, memory_bytes: int = MEMORY_BYTES, command: Sequence[str] | None = None
+    ) -> None:
         """Start nothing yet.
 
         Args:
             workers: Processes, at least 1.
             seconds: Time limit of one job.
+            memory_bytes: Limit of the address space of one process; 0 for none.
             command: What to start instead (tests).
         """
         self.size, self.seconds = max(1, workers), seconds
-        self.command = command or [sys.executable, "-m", "reelgym.synthesis.worker"]
+        self.command = command or [sys.executable, "-m", "reelgym.synthesis.worker", str(memory_bytes)]
         self._idle: list[_Worker] = []
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield (number of the job, its result) as they finish.
 
-        A job that hangs or kills its process gives {"died": reason}, and the process is replaced.
+        Jobs are taken one by one as processes become free. A job that hangs or kills its process gives
+        {"died": reason}, and the process is replaced.
         """
-        waiting, busy = deque(enumerate(jobs)), dict[int, _Worker]()
+        waiting, busy = enumerate(jobs), dict[int, _Worker]()
         with selectors.DefaultSelector() as selector:
             try:
-                while waiting or busy:
-                    while waiting and len(busy) < self.size:
-                        number, job = waiting.popleft()
+                while True:
+                    for number, job in islice(waiting, self.size - len(busy)):
                         worker = self._idle.pop() if self._idle else _Worker(self.command)
                         worker.give(number, job, self.seconds)
                         selector.register(worker.output, selectors.EVENT_READ)
                         busy[number] = worker
+                    if not busy:
+                        return
                     selector.select(timeout=_POLL_SECONDS)
                     yield from self._collect(busy, selector.unregister)
             finally:

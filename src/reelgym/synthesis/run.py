@@ -1,0 +1,238 @@
+"""One run over the chosen files: looked at, then cut, each content once, each result noted as soon as it is there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reelgym.data.sample import Split
+from reelgym.errors import RequestError, WorkError
+from reelgym.synthesis.journal import Journal
+from reelgym.synthesis.listing import Entry
+from reelgym.synthesis.pool import Engine
+from reelgym.synthesis.progress import Tally
+from reelgym.synthesis.settings import allocation
+from reelgym.synthesis.shards import owner, parse_shard
+
+CHUNK = 32
+"""Files taken at a time where a budget may end the run early; fixed, since the result must not depend on workers."""
+
+
+@dataclass
+class Content:
+    """What became of one content: how many samples it gave, or why none. `copies` are the files that hold it.
+
+    The samples themselves stay in the journal: a long list of files must not fill the memory.
+    """
+
+    copies: list[Entry]
+    samples: int = 0
+    quarantine: dict[str, str] | None = None
+    video: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Entry:
+        """The copy that stands for it: the first by path."""
+        return min(self.copies, key=lambda entry: entry.path)
+
+
+class Run:
+    """The state of one run; after `do` its attributes say what every file became.
+
+    Attributes:
+        settings: As resolved.
+        journal: Holds the samples of every content in `contents` that has any.
+        contents: By identity: what this run (or shard) took.
+        failed: Files without an identity, with their quarantine lines.
+        skipped: Chosen files that a budget left out.
+        taken: How many samples of a content count; absent for all of them.
+    """
+
+    def __init__(
+        self, pool: Engine, journal: Journal, settings: Mapping[str, Any], tally: Tally, store: str | None = None
+    ) -> None:
+        """Begin with nothing done."""
+        self.settings, self.journal = settings, journal
+        self.contents: dict[str, Content] = {}
+        self.failed: list[tuple[Entry, dict[str, str]]] = []
+        self.skipped: list[Entry] = []
+        self.taken: dict[str, int] = {}
+        self._pool, self._tally, self._store = pool, tally, store
+        self._shard = parse_shard(settings["shard"] or "1/1")
+        self._seconds_left = None if settings["max_hours"] is None else settings["max_hours"] * 3600
+        self._chosen: Sequence[Entry] = ()
+        self._charged: set[str] = set()
+        self._counted: dict[str, int] = {}
+
+    def do(self, chosen: Sequence[Entry], tell: Callable[[int, int], None]) -> None:
+        """Look at and cut the chosen files, until a budget is used up.
+
+        Raises:
+            RequestError: A worker found the request wrong.
+            WorkError: A worker could not do its work for no fault of the file.
+        """
+        self._chosen = chosen
+        limit, total = self.settings["limit"], 2 * len(chosen)
+        size = len(chosen) if limit is None and self._seconds_left is None else CHUNK
+        for start in range(0, len(chosen), size):
+            chunk = chosen[start : start + size]
+            looked = self._look(chunk, _shifted(tell, 2 * start, total))
+            fresh = self._take(chunk, looked)
+            self._cut(fresh, _shifted(tell, 2 * (start + len(chunk)) - len(fresh), total))
+            if limit is not None:
+                self._trim(chunk, looked, limit)
+            if self.skipped or (limit is not None and sum(self._counted.values()) >= limit):
+                self.skipped += chosen[start + size :]
+                tell(total, total)
+                return
+
+    def mine(self, key: str) -> bool:
+        """Say whether what has this key (an identity, or a name) falls to this shard."""
+        return owner(key, self._shard[1]) == self._shard[0]
+
+    @property
+    def opened(self) -> set[Entry]:
+        """The files that were chosen and that no budget left out."""
+        return set(self._chosen) - set(self.skipped)
+
+    def _look(self, chunk: Sequence[Entry], tell: Callable[[int], None]) -> list[dict[str, Any]]:
+        """Return {identity, seconds?} or {quarantine} for every entry, from the journal where it was noted."""
+        do = "identify" if self._seconds_left is None else "probe"
+        found = {n: note for n, entry in enumerate(chunk) if (note := self._known(entry)) is not None}
+        left = [number for number in range(len(chunk)) if number not in found]
+        tell(len(found))
+        for at, result in self._pool.run({"do": do, "path": chunk[number].path} for number in left):
+            number = left[at]
+            found[number] = self._settled(result, chunk[number].path, "probe")
+            if "again" not in found[number]:
+                self.journal.note_seen(chunk[number], found[number])
+            tell(len(found))
+        return [found[number] for number in range(len(chunk))]
+
+    def _known(self, entry: Entry) -> dict[str, Any] | None:
+        """Return what can be said of a file without opening it: what was noted, or that it has no usable name."""
+        try:
+            entry.name.encode("utf-8")
+        except UnicodeEncodeError:
+            return {"quarantine": _line(entry.path, "open", "its name is not valid UTF-8; rename it")}
+        return self.journal.seen(entry)
+
+    def _take(self, chunk: Sequence[Entry], looked: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Sort a chunk into contents, failures and what the hours leave out; return the new identities to cut."""
+        fresh: list[str] = []
+        for entry, found in zip(chunk, looked, strict=True):
+            identity = found.get("identity")
+            if self.skipped or (identity is not None and not self._fits(identity, found.get("seconds", 0.0))):
+                self.skipped.append(entry)
+            elif identity is None:
+                self._fail(entry, found["quarantine"])
+            elif self.mine(identity):
+                if identity not in self.contents:
+                    fresh.append(identity)
+                self.contents.setdefault(identity, Content([])).copies.append(entry)
+        return fresh
+
+    def _cut(self, identities: Sequence[str], tell: Callable[[int], None]) -> None:
+        """Cut every content that has no result yet."""
+        left = [identity for identity in identities if not self._resume(identity)]
+        done = len(identities) - len(left)
+        tell(done)
+        for at, result in self._pool.run(map(self._job, left)):
+            content = self.contents[left[at]]
+            settled = self._settled(result, content.first.path, "decode")
+            if "again" not in settled:
+                self.journal.note_result(left[at], settled)
+            self._count(content, settled)
+            self._tally.cut += 1
+            self._tally.video_seconds += settled.get("video", {}).get("duration_seconds", 0.0)
+            done += 1
+            tell(done)
+
+    def _resume(self, identity: str) -> bool:
+        noted = self.journal.result(identity)
+        if noted is not None:
+            self._count(self.contents[identity], noted)
+            self._tally.resumed += 1
+        return noted is not None
+
+    def _count(self, content: Content, result: Mapping[str, Any]) -> None:
+        content.samples, content.quarantine = len(result.get("samples", ())), result.get("quarantine")
+        content.video, content.warnings = result.get("video"), tuple(result.get("warnings", ()))
+        self._tally.samples += content.samples
+        self._tally.quarantined += content.quarantine is not None
+
+    def _fail(self, entry: Entry, line: dict[str, str]) -> None:
+        if self.mine(entry.name):
+            self.failed.append((entry, line | {"path": entry.path}))
+            self._tally.quarantined += 1
+
+    def _settled(self, result: dict[str, Any], path: str, boundary: str) -> dict[str, Any]:
+        """Return a result in which a dead worker is a quarantine line; what no file is to blame for is raised."""
+        self._tally.spend(result.pop("spent", {}))
+        if "refused" in result:
+            raise RequestError(result["refused"])
+        if "failed" in result:
+            raise WorkError(result["failed"])
+        if "died" in result:  # Perhaps the machine's fault: a resumed run tries again.
+            return {"quarantine": _line(path, boundary, result["died"]), "again": True}
+        return result
+
+    def _trim(self, chunk: Sequence[Entry], looked: Sequence[Mapping[str, Any]], limit: int) -> None:
+        """Count a chunk's samples in the order of its files, and leave out what comes after the limit."""
+        for place, found in enumerate(looked):
+            identity = found.get("identity")
+            if identity is not None and identity not in self._counted:
+                left = limit - sum(self._counted.values())
+                self._counted[identity] = min(self.contents[identity].samples, left)
+                self.taken[identity] = self._counted[identity]
+                if left <= self.contents[identity].samples:
+                    return self._leave_out(chunk[place + 1 :])
+
+    def _leave_out(self, entries: Sequence[Entry]) -> None:
+        gone = set(entries)
+        self.skipped += entries
+        self.failed = [(entry, line) for entry, line in self.failed if entry not in gone]
+        for identity, content in list(self.contents.items()):
+            content.copies = [entry for entry in content.copies if entry not in gone]
+            if not content.copies:
+                del self.contents[identity]
+
+    def _job(self, identity: str) -> dict[str, Any]:
+        settings, entry = self.settings, self.contents[identity].first
+        weights = {name: one["weight"] for name, one in settings["tasks"].items()}
+        counts = allocation(weights, settings["per_video"], seed=settings["seed"], identity=identity)
+        named = {
+            name: {"config": one["config"], "fps": one["fps"], "count": counts[name]}
+            for name, one in settings["tasks"].items()
+        }
+        job = {"do": "cut", "path": entry.path, "identity": identity, "stamp": list(entry.stamp), "tasks": named}
+        return job | {"split": self.side(identity), "seed": settings["seed"], "store": self._store}
+
+    def side(self, identity: str) -> Split:
+        """Return the split of a source: by the hash of its content, so that no copy can lie on the other side."""
+        forced: Split | None = self.settings["split"]
+        if forced is not None:
+            return forced
+        drawn = int(hashlib.sha256(f"split {identity}".encode()).hexdigest()[:13], 16) / 16**13
+        return "test" if drawn < self.settings["split_share"] else "train"
+
+    def _fits(self, identity: str, seconds: float) -> bool:
+        """Say whether a content is within the hours, and take it off; the first always is, a copy costs nothing."""
+        if self._seconds_left is None or identity in self._charged:
+            return True
+        if seconds > self._seconds_left and self._charged:
+            return False
+        self._seconds_left -= seconds
+        self._charged.add(identity)
+        return True
+
+
+def _line(path: str, boundary: str, reason: str) -> dict[str, str]:
+    return {"path": path, "boundary": boundary, "reason": reason}
+
+
+def _shifted(tell: Callable[[int, int], None], before: int, total: int) -> Callable[[int], None]:
+    return lambda done: tell(before + done, total)
