@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from video_clips import HEIGHT, WIDTH, number_of, numbered, write_timed
 
 from reelgym.errors import MediaError, RequestError
-from reelgym.video import Frames, FrameSpec, decode, probe, read, read_many, source, write_mp4
+from reelgym.video import Frames, FrameSpec, decode, jobs, probe, read, read_many, source, write_mp4
 from reelgym.video.timeline import _end as end_of
 from reelgym.video.timeline import examine
 
@@ -82,7 +82,7 @@ def test_the_plan_gives_the_pixels_of_decoding_everything(
     monkeypatch.setattr(decode, "_decode_through", lambda *_: pytest.fail("the plan fell back"))
     planned = read_many(path, specs)
     monkeypatch.undo()
-    monkeypatch.setattr(decode, "_decode_planned", lambda *_: None)
+    monkeypatch.setattr(decode, "_decode_planned", lambda *_: False)
     for a, b in zip(planned, read_many(path, specs), strict=True):
         np.testing.assert_array_equal(a.pixels, b.pixels)
         np.testing.assert_array_equal(a.times, b.times)
@@ -299,7 +299,7 @@ def test_too_large_and_too_small_pictures_are_refused(tmp_path: Path, monkeypatc
     write_mp4(str(tmp_path / "b.mp4"), [np.zeros((16, 64, 3), np.uint8)], 5)
     with pytest.raises(MediaError, match="64 x 16 pixels: each side must be at least 28"):
         probe(str(tmp_path / "b.mp4"))
-    monkeypatch.setattr(decode, "MAX_RESULT_BYTES", 100_000)
+    monkeypatch.setattr(jobs, "MAX_RESULT_BYTES", 100_000)
     with pytest.raises(MediaError, match="too many or too large frames"):
         read(path, FrameSpec(fps=1000))
 

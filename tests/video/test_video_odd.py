@@ -134,7 +134,7 @@ def test_real_clips_read_the_same_by_plan_and_in_order(
     with monkeypatch.context() as patch:
         patch.setattr(decode, "_decode_through", lambda *_: pytest.fail("the plan fell back"))
         planned = read_many(str(shared_videos / name), specs)
-    monkeypatch.setattr(decode, "_decode_planned", lambda *_: None)
+    monkeypatch.setattr(decode, "_decode_planned", lambda *_: False)
     for a, b in zip(planned, read_many(str(shared_videos / name), specs), strict=True):
         np.testing.assert_array_equal(a.times, b.times)
         np.testing.assert_array_equal(a.pixels, b.pixels)

@@ -13,6 +13,9 @@ from reelgym.video.types import FrameSpec
 
 MICRO = 1_000_000
 
+LONGEST_END = 10 * MICRO
+"""How long a last frame may claim to stay where no other frame stays longer: containers promise hours here."""
+
 _RESTART = MICRO
 """A step back of more than this is a clock that starts again; a smaller one is a frame out of order."""
 
@@ -75,7 +78,7 @@ class Clock:
         self._start = 0 if start is None else ticks_to_micro(start, self._base)
         self._fixed = start is not None
         self._last: int | None = None
-        self._step = 0
+        self._step = self._longest = 0
         self.warnings: dict[str, None] = {}
 
     def time_of(self, frame: VideoFrame) -> int | None:
@@ -93,8 +96,10 @@ class Clock:
             self._start += time - self._last - self._step
             time = self._last + self._step
             self.warnings["the clock of the file starts again: later times were moved behind the earlier ones"] = None
+        self._longest = max(self._longest, time - (self._last or 0))
         self._last = time
-        self._step = ticks_to_micro(frame.duration or 0, self._base) or round(MICRO / self._rate)
+        told, usual = ticks_to_micro(frame.duration or 0, self._base), round(MICRO / self._rate)
+        self._step = told if 0 < told <= max(LONGEST_END, self._longest) else usual
         return time
 
     @property

@@ -10,121 +10,97 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
-from reelgym.errors import MediaError, RequestError
-from reelgym.video.clock import MICRO, Clock, inside, instants
+from reelgym.errors import RequestError, unknown
+from reelgym.video.clock import Clock
+from reelgym.video.jobs import Job, wanted_places
 from reelgym.video.picture import Converter
-from reelgym.video.sampling import fit
-from reelgym.video.source import LIMIT_SECONDS, MAX_RESULT_BYTES, Source, opened
+from reelgym.video.source import LIMIT_SECONDS, Source, opened
 from reelgym.video.timeline import Timeline, damage, examine, shown
+from reelgym.video.torchcodec_reader import read_with_torchcodec
 from reelgym.video.types import Frames, FrameSpec, Video
 
 _SKIPPING = frozenset(("h264", "hevc", "mpeg2video", "mpeg1video"))
 """Decoders that take NONREF per packet and give the other frames bit for bit."""
 
+IRREGULAR = "decoded in order: packet times are missing, jump or repeat, so that no plan can be made"
+UNPLANNED = "decoded in order: a planned frame did not come out whole"
 
-def read(video: Video | str, spec: FrameSpec, *, limit_seconds: float = LIMIT_SECONDS) -> Frames:
+
+def read(video: Video | str, spec: FrameSpec, *, limit_seconds: float = LIMIT_SECONDS, threads: int = 1) -> Frames:
     """Return the frames of one spec; see `read_many`."""
-    return read_many(video, [spec], limit_seconds=limit_seconds)[0]
+    return read_many(video, [spec], limit_seconds=limit_seconds, threads=threads)[0]
 
 
-def read_many(video: Video | str, specs: Sequence[FrameSpec], *, limit_seconds: float = LIMIT_SECONDS) -> list[Frames]:
-    """Return the frames of several specs of one file, decoding it once.
+def read_many(
+    video: Video | str, specs: Sequence[FrameSpec], *, limit_seconds: float = LIMIT_SECONDS, threads: int = 1
+) -> list[Frames]:
+    """Return the frames of several specs of one file, decoding it once for the exact specs and once for the snapped.
 
     Instants of a rate are k / fps in [0, duration), less the last millisecond, which may be the container's rounding;
     `times` are asked one by one and returned ascending. Times and instants are compared in whole microseconds. An
     instant between frames, however far, gives the last frame before it with that frame's own time, so repeats can be
-    told by equal times.
+    told by equal times. `Frames.way` says how the file was read; where that is not by plan, a warning says why.
 
     Args:
         video: A path or a Video.
         specs: What to take.
         limit_seconds: Wall-clock limit for the whole call.
+        threads: Of the decoder. 1 is right for one process per core; more help where files are fewer than cores. The
+            pixels are the same.
 
     Raises:
         MediaError: If the file cannot be read, a time asked for is not in it, or the result would be too large.
-        RequestError: If a time asked for is negative.
+        RequestError: If a time asked for is negative, or the reader is unknown or not installed.
     """
     path = video.path if isinstance(video, Video) else os.fspath(video)
     if any(time < 0 for spec in specs for time in spec.times or ()):
         raise RequestError("a FrameSpec has a negative time; times count from the first frame, from 0 on")
+    for spec in specs:
+        if spec.reader not in _READERS:
+            raise unknown("reader", spec.reader, _READERS)
     deadline = time.monotonic() + limit_seconds
     timeline = examine(path, deadline)
-    jobs = [_Job(path, spec, timeline) for spec in specs]
-    warnings: list[str] | None = None
+    found: dict[int, Frames] = {}
+    for reader, snapped in dict.fromkeys((spec.reader, spec.snapped) for spec in specs):
+        places = [n for n, spec in enumerate(specs) if (spec.reader, spec.snapped) == (reader, snapped)]
+        jobs = [Job(path, specs[n], timeline) for n in places]
+        made = _READERS[reader](path, _at_keys(timeline) if snapped else timeline, jobs, deadline, threads)
+        found |= dict(zip(places, made, strict=True))
+    return [found[n] for n in range(len(specs))]
+
+
+def _read_with_pyav(path: str, timeline: Timeline, jobs: Sequence[Job], deadline: float, threads: int) -> list[Frames]:
+    """Return the frames of the jobs by plan, or else in order; all jobs are snapped or none is."""
+    snapped = any(job.spec.snapped for job in jobs)
     if timeline.regular:
-        with opened(path, deadline) as source:
-            warnings = _decode_planned(source, timeline, jobs)
-    if warnings is None:
-        jobs = [_Job(path, spec, timeline) for spec in specs]
-        with opened(path, deadline) as source:
-            warnings = _decode_through(source, timeline, jobs)
-    found = tuple(dict.fromkeys([*timeline.warnings, *warnings]))
-    return [job.finish(found) for job in jobs]
+        with opened(path, deadline, threads) as source:
+            if _decode_planned(source, timeline, jobs):
+                return [job.finish(timeline.warnings, "keyframes" if snapped else "plan") for job in jobs]
+    jobs = [Job(path, job.spec, timeline) for job in jobs]
+    with opened(path, deadline, threads) as source:
+        warnings = _decode_through(source, timeline, jobs)
+    why = UNPLANNED if timeline.regular else IRREGULAR
+    told = tuple(dict.fromkeys([*timeline.warnings, *warnings, why]))
+    return [job.finish(told, "through") for job in jobs]
 
 
-class _Job:
-    """One spec on its way: its instants and the pictures found so far."""
-
-    def __init__(self, path: str, spec: FrameSpec, timeline: Timeline) -> None:
-        self._path, self.spec = path, spec
-        self.size = spec.size or (fit(*timeline.size, spec.short_side) if spec.short_side else timeline.size)
-        self._convert = Converter(self.size, timeline.orientation, spec.filter)
-        self._instants = instants(spec)
-        self._next = next(self._instants, None)
-        self._times: list[int] = []
-        self._rows: list[int] = []
-        self._pictures: list[NDArray[np.uint8]] = []
-        self._bytes = 0
-
-    def bound(self, last: int, end: int) -> int:
-        """Return the bound of this spec's instants in a video whose last frame is shown from last to end."""
-        return end if self.spec.fps is None else inside(last, end)
-
-    @property
-    def next(self) -> int | None:
-        """The first instant not yet answered, in microseconds."""
-        return self._next
-
-    def answer(self, frame: VideoFrame, moment: int, until: float) -> None:
-        """Give the frame shown from `moment` on to all open instants before `until`."""
-        if self._next is None or self._next >= until:
-            return
-        self._pictures.append(self._convert(frame))
-        while self._next is not None and self._next < until:
-            self._bytes += self._pictures[-1].nbytes
-            if self._bytes > MAX_RESULT_BYTES:
-                raise MediaError(self._path, "decode", "too many or too large frames asked for; lower fps or the size")
-            self._times.append(moment)
-            self._rows.append(len(self._pictures) - 1)
-            self._next = next(self._instants, None)
-
-    def finish(self, warnings: tuple[str, ...]) -> Frames:
-        """Return the frames; a time that was asked for by name and not found is an error."""
-        if self._next is not None and self.spec.times is not None:
-            end = f"it shows {len(self._times)} of the {len(self.spec.times)} frames asked for"
-            raise MediaError(self._path, "decode", f"no frame at {self._next / MICRO} s: {end}")
-        pixels = np.empty((len(self._rows), *self.size, 3), np.uint8)
-        for place, row in enumerate(self._rows):
-            pixels[place] = self._pictures[row]
-        return Frames(pixels, np.asarray(self._times, np.float64) / MICRO, self.spec, warnings)
+_READERS = {"pyav": _read_with_pyav, "torchcodec": read_with_torchcodec}
 
 
-def _wanted(timeline: Timeline, jobs: Sequence[_Job]) -> list[int]:
-    """Return the places in the timeline's order of the frames that the jobs' instants show, ascending."""
-    places: set[int] = set()
-    for job in jobs:
-        bound = job.bound(timeline.times[-1], timeline.end)
-        for instant in instants(job.spec):
-            if instant >= bound:
-                break
-            places.add(timeline.place(instant))
-    return sorted(places)
+def _at_keys(timeline: Timeline) -> Timeline:
+    """Return the timeline of the first frame and the key frames alone."""
+    keys = {timeline.ticks[number] for number in timeline.keys}
+    kept = [n for n, tick in enumerate(timeline.order) if n == 0 or tick in keys]
+    order, times = [timeline.order[n] for n in kept], [timeline.times[n] for n in kept]
+    return replace(timeline, order=order, times=times)
 
 
 def spans(timeline: Timeline, packets: set[int]) -> list[tuple[int, int]]:
@@ -149,26 +125,27 @@ def spans(timeline: Timeline, packets: set[int]) -> list[tuple[int, int]]:
     return found
 
 
-def _decode_planned(source: Source, timeline: Timeline, jobs: Sequence[_Job]) -> list[str] | None:
-    """Answer the jobs from a plan; return warnings, or None where a wanted frame did not come out as planned."""
-    wanted = _wanted(timeline, jobs)
+def _decode_planned(source: Source, timeline: Timeline, jobs: Sequence[Job]) -> bool:
+    """Answer the jobs from a plan; return False where a wanted frame did not come out as planned."""
+    wanted = wanted_places(timeline, jobs)
     moments = {timeline.order[place]: timeline.times[place] for place in wanted}
     packets = {number for number, tick in enumerate(timeline.ticks) if tick in moments}
-    due = [timeline.order[place] for place in wanted]
+    due = deque(timeline.order[place] for place in wanted)
     early: dict[int, VideoFrame] = {}
+    converters = _converters(timeline, jobs)
     for frame in _frames_of(source, spans(timeline, packets), packets):
         if frame.pts not in moments:
             continue
         if frame.is_corrupt or source.errors:
-            return None
+            return False
         early[frame.pts] = frame
         while due and due[0] in early:
-            tick = due.pop(0)
-            for job in jobs:
+            tick = due.popleft()
+            shown_frame = early.pop(tick)
+            for job, convert in zip(jobs, converters, strict=True):
                 until = moments[due[0]] if due else job.bound(timeline.times[-1], timeline.end)
-                job.answer(early[tick], moments[tick], until)
-            del early[tick]
-    return None if due or source.errors else []
+                job.answer(partial(convert, shown_frame), moments[tick], until)
+    return not (due or source.errors)
 
 
 def _frames_of(source: Source, ranges: list[tuple[int, int]], packets: set[int]) -> Iterator[VideoFrame]:
@@ -178,7 +155,7 @@ def _frames_of(source: Source, ranges: list[tuple[int, int]], packets: set[int])
     remaining = iter(ranges)
     start, stop = next(remaining, (0, 0))
     for number, packet in enumerate(source.packets()):
-        if packet.size == 0 or stop == 0:
+        if stop == 0:
             break
         if number < start:
             continue
@@ -191,22 +168,31 @@ def _frames_of(source: Source, ranges: list[tuple[int, int]], packets: set[int])
             start, stop = next(remaining, (0, 0))
 
 
-def _decode_through(source: Source, timeline: Timeline, jobs: Sequence[_Job]) -> list[str]:
+def _decode_through(source: Source, timeline: Timeline, jobs: Sequence[Job]) -> list[str]:
     """Answer the jobs by decoding in order up to the last wanted instant; return warnings."""
     clock = Clock(source.stream, timeline.start)
+    converters = _converters(timeline, jobs)
+    snapped = any(job.spec.snapped for job in jobs)
     held: tuple[int, VideoFrame] | None = None
     corrupt = 0
     for moment, frame in shown(source, clock):
-        if held is not None:
-            for job in jobs:
-                job.answer(held[1], held[0], moment)
-        held = (moment, frame)
         corrupt += frame.is_corrupt
+        if held is not None and snapped and not frame.key_frame:
+            continue
+        if held is not None:
+            for job, convert in zip(jobs, converters, strict=True):
+                job.answer(partial(convert, held[1]), held[0], moment)
+        held = (moment, frame)
         if all(job.next is None for job in jobs):
             break
     if held is not None:
-        end = max(clock.end, timeline.end if timeline.regular else 0)
-        for job in jobs:
-            job.answer(held[1], held[0], job.bound(held[0], end))
+        end = timeline.end if timeline.regular else clock.end
+        for job, convert in zip(jobs, converters, strict=True):
+            job.answer(partial(convert, held[1]), held[0], job.bound(held[0], end))
     damaged = [f"{corrupt} pictures are damaged"] if corrupt else []
     return [*clock.warnings, *damage(source), *damaged]
+
+
+def _converters(timeline: Timeline, jobs: Sequence[Job]) -> list[Converter]:
+    """Return what turns frames into the pixels of each job."""
+    return [Converter(job.size, timeline.orientation, job.spec.filter) for job in jobs]

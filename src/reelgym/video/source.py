@@ -23,9 +23,6 @@ LIMIT_SECONDS = 600.0
 MAX_PIXELS = 64 * 1024 * 1024
 """Largest picture that is decoded (8,192 x 8,192): a small file can promise a huge one."""
 
-MAX_RESULT_BYTES = 8 * 1024**3
-"""Largest array of frames that one read returns."""
-
 MIN_SIDE = 28
 """Smallest displayed side, in pixels: smaller pictures hold less than one visual token of any model here."""
 
@@ -46,7 +43,7 @@ class Source:
         self.errors, self.broken = 0, False
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
-        """Yield the stream's packets in file order; the empty one at the end flushes the decoder."""
+        """Yield the stream's packets in file order; empty ones, which would end the decoder's work, are left out."""
         demuxed = self.container.demux(self.stream)
         while True:
             self.check_time()
@@ -57,7 +54,8 @@ class Source:
             except (av.FFmpegError, OSError):
                 self.broken = True
                 return
-            yield packet
+            if packet.size:
+                yield packet
 
     def decode(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         """Return the frames that come out after this packet (None: flush); a damaged one is counted and gives none."""
@@ -71,23 +69,27 @@ class Source:
 
     def check_time(self) -> None:
         """Raise MediaError where the file has used up its wall-clock limit."""
-        if time.monotonic() > self._deadline:
-            raise MediaError(
-                self.path, "decode", "took longer than the time limit for one file; cut it into shorter ones"
-            )
+        check_deadline(self.path, self._deadline)
+
+
+def check_deadline(path: str, deadline: float) -> None:
+    """Raise MediaError where `time.monotonic()` has passed the deadline."""
+    if time.monotonic() > deadline:
+        raise MediaError(path, "decode", "took longer than the time limit for one file; cut it into shorter ones")
 
 
 @contextlib.contextmanager
-def opened(path: str, deadline: float) -> Iterator[Source]:
+def opened(path: str, deadline: float, threads: int = 1) -> Iterator[Source]:
     """Open a local file as video and yield its Source.
 
     The name is data: it is never read as a protocol, a pattern or an option. The demuxer follows from the first
-    bytes, other protocols than `file` are shut, and one thread decodes. Of several video streams the one flagged
-    default is taken, then the largest, then the first; cover pictures are no video.
+    bytes, other protocols than `file` are shut. Of several video streams the one flagged default is taken, then the
+    largest, then the first; cover pictures are no video.
 
     Args:
         path: The file.
         deadline: The reading of `time.monotonic()` after which work on it ends in a MediaError.
+        threads: Of the decoder, which then works on several frames at once.
 
     Raises:
         MediaError: With boundary `open` where this cannot be read as a video.
@@ -109,7 +111,9 @@ def opened(path: str, deadline: float) -> Iterator[Source]:
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
-        stream.codec_context.thread_count = 1
+        stream.codec_context.thread_count = threads
+        if threads > 1:
+            stream.codec_context.thread_type = "AUTO"
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         yield Source(path, container, stream, deadline)
 

@@ -12,12 +12,9 @@ from fractions import Fraction
 from av.video.frame import VideoFrame
 
 from reelgym.errors import MediaError
-from reelgym.video.clock import MICRO, Clock, ticks_to_micro
+from reelgym.video.clock import LONGEST_END, MICRO, Clock, ticks_to_micro
 from reelgym.video.picture import Orientation, displayed_size, orientation_of
 from reelgym.video.source import LIMIT_SECONDS, MAX_PIXELS, MIN_SIDE, Source, opened
-
-_LONGEST_END = 10 * MICRO
-"""How long a last frame may claim to stay where no other frame stays longer: containers promise hours here."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,6 @@ class _Notes:
         """Read all packets and return the first frame that decodes."""
         first: VideoFrame | None = None
         for packet in source.packets():
-            if packet.size == 0:
-                break
             if first is None:
                 first = next(iter(source.decode(packet)), None)
             if packet.is_keyframe:
@@ -147,22 +142,16 @@ def _end(times: list[int], duration: int) -> int:
     """Return when the last frame stops being shown: its own duration where credible, else the median step."""
     steps = sorted(later - earlier for earlier, later in itertools.pairwise(times))
     usual = steps[len(steps) // 2] if steps else MICRO // 25
-    credible = 0 < duration <= max(_LONGEST_END, steps[-1] if steps else 0)
+    credible = 0 < duration <= max(LONGEST_END, steps[-1] if steps else 0)
     return times[-1] + (duration if credible else usual)
 
 
 def shown(source: Source, clock: Clock) -> Iterator[tuple[int, VideoFrame]]:
     """Decode everything and yield (microseconds, frame) in the order shown; damage is skipped and counted."""
-    for packet in source.packets():
-        last = packet.size == 0
-        for frame in source.decode(None if last else packet):
+    for packet in itertools.chain(source.packets(), [None]):
+        for frame in source.decode(packet):
             if (moment := clock.time_of(frame)) is not None:
                 yield moment, frame
-        if last:
-            return
-    for frame in source.decode(None):
-        if (moment := clock.time_of(frame)) is not None:
-            yield moment, frame
 
 
 def _timed_by_decoding(path: str, timeline: Timeline, deadline: float) -> Timeline:

@@ -14,6 +14,9 @@ from reelgym.errors import RequestError
 
 Filter = Literal["area", "bilinear", "bicubic", "lanczos"]
 
+Way = Literal["plan", "through", "keyframes"]
+"""How a file was read: only the packets that wanted frames need; everything in order; key frames alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Video:
@@ -46,6 +49,10 @@ class FrameSpec:
     Exactly one of `fps` (instants k / fps from the first frame on, k = 0, 1, ...) and `times` (instants in seconds
     after the first frame). The frame of an instant is the last one whose own time is not after it. The span is half
     open. Pixels are resized to `size` (height, width), or so that the shorter side is `short_side`, or kept.
+
+    With `snapped` only key frames are looked at: an instant is snapped to the last key frame not after it, which may be
+    many seconds earlier. That is the fastest way to read, and `Frames.times` still are the true times of what is shown.
+    `reader` is `pyav`, or `torchcodec` where that is installed.
     """
 
     fps: float | None = None
@@ -55,6 +62,7 @@ class FrameSpec:
     size: tuple[int, int] | None = None
     short_side: int | None = None
     filter: Filter = "area"
+    snapped: bool = False
     reader: str = "pyav"
     reader_version: str = "1"
 
@@ -102,12 +110,14 @@ class Frames:
             instant asked for, rounded to the microsecond; not decreasing.
         spec: How they were taken.
         warnings: What was damaged or made up on the way, in words.
+        way: How the file was read for them.
     """
 
     pixels: NDArray[np.uint8]
     times: NDArray[np.float64]
     spec: FrameSpec
     warnings: tuple[str, ...] = ()
+    way: Way = "plan"
 
     def __len__(self) -> int:
         """Return the number of frames F."""
