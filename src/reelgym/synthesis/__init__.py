@@ -4,8 +4,9 @@
 beforehand what a run would take; `inspect` reports counts, chance levels and what shortcuts score.
 """
 
+from reelgym.synthesis.estimate import estimate
 from reelgym.synthesis.inspect import inspect, table
 from reelgym.synthesis.local import Manifest, synthesize
 from reelgym.synthesis.merge import merge
 
-__all__ = ["Manifest", "inspect", "merge", "synthesize", "table"]
+__all__ = ["Manifest", "estimate", "inspect", "merge", "synthesize", "table"]

@@ -110,7 +110,7 @@ def synthesize(
     settings = resolve(task, config, fps, per_video=per_video, seed=seed, **split_by, **choice)  # type: ignore[arg-type]
     listing = list_inputs(inputs, seed)
     settings["inputs"] = listing.fingerprint
-    chosen = _chosen(listing, settings)
+    chosen = choose(listing, settings)
     if (done := finished(folder, settings)) is not None:
         return done
     with claimed(folder) as work:
@@ -132,8 +132,12 @@ def synthesize(
     return made(folder, whole, fresh=True, tally=tally)
 
 
-def _chosen(listing: Listing, settings: Mapping[str, Any]) -> tuple[Entry, ...]:
-    """Return the entries to open, by path, or by draw where a budget may end the run before the last one."""
+def choose(listing: Listing, settings: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """Return the entries to open, by path, or by draw where a budget may end the run before the last one.
+
+    Raises:
+        RequestError: The share is so small that it chooses none.
+    """
     share = settings["sample"]
     chosen = tuple(entry for entry in listing.entries if share is None or entry.draw < share)
     if not chosen:

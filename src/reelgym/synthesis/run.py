@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +140,7 @@ class Run:
         left = [identity for identity in identities if not self._resume(identity)]
         done = len(identities) - len(left)
         tell(done)
-        for at, result in self._pool.run(map(self._job, left)):
+        for at, result in self._pool.run(self._jobs(left)):
             content = self.contents[left[at]]
             settled = self._settled(result, content.first.path, "decode")
             if "again" not in settled:
@@ -150,6 +150,10 @@ class Run:
             self._tally.video_seconds += settled.get("video", {}).get("duration_seconds", 0.0)
             done += 1
             tell(done)
+
+    def _jobs(self, identities: Iterable[str]) -> Iterator[dict[str, Any]]:
+        for identity in identities:
+            yield cut_job(self.settings, self.contents[identity].first, identity) | {"store": self._store}
 
     def _resume(self, identity: str) -> bool:
         noted = self.journal.result(identity)
@@ -172,10 +176,7 @@ class Run:
     def _settled(self, result: dict[str, Any], path: str, boundary: str) -> dict[str, Any]:
         """Return a result in which a dead worker is a quarantine line; what no file is to blame for is raised."""
         self._tally.spend(result.pop("spent", {}))
-        if "refused" in result:
-            raise RequestError(result["refused"])
-        if "failed" in result:
-            raise WorkError(result["failed"])
+        raise_fault(result)
         if "died" in result:  # Perhaps the machine's fault: a resumed run tries again.
             return {"quarantine": _line(path, boundary, result["died"]), "again": True}
         return result
@@ -200,24 +201,9 @@ class Run:
             if not content.copies:
                 del self.contents[identity]
 
-    def _job(self, identity: str) -> dict[str, Any]:
-        settings, entry = self.settings, self.contents[identity].first
-        weights = {name: one["weight"] for name, one in settings["tasks"].items()}
-        counts = allocation(weights, settings["per_video"], seed=settings["seed"], identity=identity)
-        named = {
-            name: {"config": one["config"], "fps": one["fps"], "count": counts[name]}
-            for name, one in settings["tasks"].items()
-        }
-        job = {"do": "cut", "path": entry.path, "identity": identity, "stamp": list(entry.stamp), "tasks": named}
-        return job | {"split": self.side(identity), "seed": settings["seed"], "store": self._store}
-
     def side(self, identity: str) -> Split:
-        """Return the split of a source: by the hash of its content, so that no copy can lie on the other side."""
-        forced: Split | None = self.settings["split"]
-        if forced is not None:
-            return forced
-        drawn = int(hashlib.sha256(f"split {identity}".encode()).hexdigest()[:13], 16) / 16**13
-        return "test" if drawn < self.settings["split_share"] else "train"
+        """Return the split of a source, see `side`."""
+        return side(self.settings, identity)
 
     def _fits(self, identity: str, seconds: float) -> bool:
         """Say whether a content is within the hours, and take it off; the first always is, a copy costs nothing."""
@@ -228,6 +214,40 @@ class Run:
         self._seconds_left -= seconds
         self._charged.add(identity)
         return True
+
+
+def raise_fault(result: Mapping[str, Any]) -> None:
+    """Raise what no file is to blame for.
+
+    Raises:
+        RequestError: The worker found the request wrong.
+        WorkError: It could not do its work.
+    """
+    if "refused" in result:
+        raise RequestError(result["refused"])
+    if "failed" in result:
+        raise WorkError(result["failed"])
+
+
+def side(settings: Mapping[str, Any], identity: str) -> Split:
+    """Return the split of a source: by the hash of its content, so that no copy can lie on the other side."""
+    forced: Split | None = settings["split"]
+    if forced is not None:
+        return forced
+    drawn = int(hashlib.sha256(f"split {identity}".encode()).hexdigest()[:13], 16) / 16**13
+    return "test" if drawn < settings["split_share"] else "train"
+
+
+def cut_job(settings: Mapping[str, Any], entry: Entry, identity: str) -> dict[str, Any]:
+    """Return the job that cuts one file with these settings, and fills no store."""
+    weights = {name: one["weight"] for name, one in settings["tasks"].items()}
+    counts = allocation(weights, settings["per_video"], seed=settings["seed"], identity=identity)
+    named = {
+        name: {"config": one["config"], "fps": one["fps"], "count": counts[name]}
+        for name, one in settings["tasks"].items()
+    }
+    job = {"do": "cut", "path": entry.path, "identity": identity, "stamp": list(entry.stamp), "tasks": named}
+    return job | {"split": side(settings, identity), "seed": settings["seed"], "store": None}
 
 
 def _line(path: str, boundary: str, reason: str) -> dict[str, str]:

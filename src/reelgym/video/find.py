@@ -24,10 +24,12 @@ class Found:
     Args:
         paths: Files to probe, sorted, each file once.
         ignored: How many other files the folders held.
+        unreadable: (folder, reason) of folders below the inputs that could not be searched.
     """
 
     paths: tuple[str, ...]
     ignored: int
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
 def search(inputs: Sequence[str]) -> Found:
@@ -36,19 +38,20 @@ def search(inputs: Sequence[str]) -> Found:
     A file named directly is always passed on. In a folder, searched to the bottom, hidden names included, a file is
     passed on if it has a video's extension, whatever it holds (`probe` says what is wrong with it), or if its first
     bytes are a video's, whatever its name; every other file is ignored and counted. Symbolic links are followed,
-    loops are not; a file reached twice counts once.
+    loops are not; a file reached twice counts once. A folder below an input that may not be searched is listed.
 
     Raises:
-        RequestError: If a path does not exist, or nothing was found.
+        RequestError: If a path does not exist or may not be searched, or nothing was found.
     """
     if not inputs:
         raise RequestError("no videos given; give video files or folders that hold some")
     paths: dict[str, str] = {}
     ignored = 0
+    unreadable: dict[str, str] = {}
     for given in map(os.fspath, inputs):
         if not os.path.exists(given):
             raise RequestError(f"{given}: no such file or folder; give video files or folders that hold some")
-        for path, direct in _files(given):
+        for path, direct in _files(given, unreadable):
             if direct or _looks_like_video(path):
                 real = os.path.realpath(path)
                 paths[real] = min(paths.get(real, path), path)
@@ -56,8 +59,9 @@ def search(inputs: Sequence[str]) -> Found:
                 ignored += 1
     if not paths:
         what = f"{ignored} files that are no videos" if ignored else "no files"
+        what += f" and {len(unreadable)} folders that may not be searched" if unreadable else ""
         raise RequestError(f"{', '.join(inputs)}: holds {what}; give video files or folders that hold some")
-    return Found(tuple(sorted(paths.values())), ignored)
+    return Found(tuple(sorted(paths.values())), ignored, tuple(sorted(unreadable.items())))
 
 
 def find_videos(inputs: Sequence[str]) -> list[str]:
@@ -65,13 +69,20 @@ def find_videos(inputs: Sequence[str]) -> list[str]:
     return list(search(inputs).paths)
 
 
-def _files(given: str) -> Iterator[tuple[str, bool]]:
-    """Yield (path, named directly) for one input."""
+def _files(given: str, unreadable: dict[str, str]) -> Iterator[tuple[str, bool]]:
+    """Yield (path, named directly) for one input; note the folders below it that may not be searched."""
     if not os.path.isdir(given):
         yield given, True
         return
     seen: set[str] = set()
-    for folder, folders, names in os.walk(given, followlinks=True):
+
+    def note(error: OSError) -> None:
+        words = error.strerror or str(error)
+        if error.filename == given:
+            raise RequestError(f"{given}: cannot be searched ({words}); give a folder that may be read") from error
+        unreadable[str(error.filename)] = words
+
+    for folder, folders, names in os.walk(given, onerror=note, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:
             folders.clear()
