@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from reelgym.errors import RequestError
+from reelgym.evaluation.results import Evaluation, Row
 from reelgym.recipes import demo
 from reelgym.recipes.mvp import SIZES
 from reelgym.reports.report import report
@@ -43,11 +44,23 @@ def test_the_demo_leaves_a_page_and_every_number_promised(done: tuple[Path, demo
     numbers = json.loads((folder / "demo.json").read_text())
     assert set(PROMISED) <= set(numbers)
     assert numbers == result.results
+    assert "NaN" not in (folder / "demo.json").read_text()
     assert numbers["difference"] == pytest.approx(numbers["after"] - numbers["before"])
     # The chance of K = 3, l = 2 is enumerated in tests/scoring; here it is carried over.
     assert numbers["chance"] == pytest.approx(0.0958, abs=5e-5)
     assert "<html" in result.page.read_text()
     assert numbers["videos"] == 3
+
+
+def test_one_test_video_leaves_null_and_no_limits() -> None:
+    rows = tuple(
+        Row(id=str(i), source="v", reply="", parsed=None, valid=True, value=0.5, parts={}, chance={}, stop="", tokens=1)
+        for i in range(2)
+    )
+    lone = Evaluation(model="m", position_rule="", variant="tagged", probe=None, max_tokens=1, rows=rows)
+    assert lone.mean().limits is None
+    numbers = dict.fromkeys(["before", "after", "difference"], 0.5) | {"interval": lone.mean().limits}
+    assert demo._table(numbers)[0][3] == "+50.0"
 
 
 def test_the_report_of_its_run_finds_the_frames(done: tuple[Path, demo.Result], tmp_path: Path) -> None:

@@ -175,8 +175,55 @@ def demo_folder(folder: Path, dataset: Path) -> Path:
     named |= {f"{when}_{probe}": replace(bad, probe=probe) for when in ("before", "after") for probe in PROBES}
     results.write(folder / "eval", named | {"order_by_similarity": floor, "context_free": floor, "after": good})
     numbers = {"blind_interval": [0.1, 0.2], "chance": 0.15, "shuffled_after": 0.3, "videos": 2, "seconds": 200.0}
+    numbers |= {"before": 0.2, "after": 0.5, "difference": 0.3, "interval": [0.25, 0.35], "blind_after": 0.15}
     (folder / "demo.json").write_text(json.dumps(numbers | {"train_puzzles": 7, "steps": 3, "seed": 0}))
     return folder
+
+
+def other_seed(folder: Path, demo: Path, **changes: object) -> Path:
+    folder.mkdir()
+    (folder / "demo.json").write_text(json.dumps(json.loads((demo / "demo.json").read_text()) | changes))
+    return folder
+
+
+def test_the_seeds_of_a_demo_stand_one_below_the_other(dataset: Path, tmp_path: Path) -> None:
+    first = demo_folder(tmp_path / "demo", dataset)
+    others = [other_seed(tmp_path / str(seed), first, seed=seed, after=0.5 + seed / 100) for seed in (1, 2)]
+    html = report(first, others=others).read_text("utf-8")
+    table = html.split("Every seed, one row each")[1].split("</table>")[0]
+    places = [table.index(words) for words in ("seed 0", "50.0%", "seed 1", "51.0%", "seed 2", "52.0%")]
+    assert places == sorted(places) and "is of seed 0" in html
+    assert "Every seed" not in report(first).read_text("utf-8")
+
+
+def test_demos_that_are_not_the_same_one_under_other_seeds_are_refused(dataset: Path, tmp_path: Path) -> None:
+    first = demo_folder(tmp_path / "demo", dataset)
+    longer = other_seed(tmp_path / "longer", first, seed=1, steps=9)
+    with pytest.raises(RequestError, match=r"differ in more than their seed: steps 3 and 9"):
+        report(first, others=[longer])
+    for same in ([first], [other_seed(tmp_path / "again", first)]):
+        with pytest.raises(RequestError, match="give one demo of each seed"):
+            report(first, others=same)
+    with pytest.raises(RequestError, match=r"run is no demo: several folders"):
+        report(first / "run", others=[first])
+    with pytest.raises(RequestError, match=r"demo.json cannot be read"):
+        report(first, others=[tmp_path / "nowhere"])
+
+
+def test_the_page_of_one_video_says_that_there_is_no_interval(dataset: Path, tmp_path: Path) -> None:
+    folder = demo_folder(tmp_path / "demo", dataset)
+    numbers = json.loads((folder / "demo.json").read_text())
+    (folder / "demo.json").write_text(json.dumps(numbers | {"blind_interval": None}))
+    stored = results.read(folder / "eval")
+    lone = {name: replace(one, rows=tuple(replace(r, source="v") for r in one.rows)) for name, one in stored.items()}
+    results.write(folder / "eval", lone)
+    html = report(folder).read_text("utf-8")
+    assert (
+        "no interval: one video" in html
+        and "(one video, so no interval)" in html
+        and "nan%" not in html
+        and "+nan" not in html
+    )
 
 
 def test_a_demo_is_drawn_from_its_files(dataset: Path, tmp_path: Path) -> None:

@@ -241,8 +241,9 @@ def test_curves_come_from_metrics_rows_and_skip_what_nobody_measured() -> None:
 
 def test_seeds_are_shown_with_their_intervals() -> None:
     result = {"seed": 3, "before": 0.2, "after": 0.5, "difference": 0.3, "interval": [0.25, 0.35], "blind_after": 0.1}
-    table = build.seeds([result])
-    assert table.rows == (("seed 3", "20.0%", "50.0%", "+30.0 (+25.0 to +35.0)", "10.0%"),)
+    table = build.seeds([result, result | {"seed": 4, "interval": None}])
+    assert table.rows[0] == ("seed 3", "20.0%", "50.0%", "+30.0 (+25.0 to +35.0)", "10.0%")
+    assert table.rows[1][3] == "+30.0 (no interval: one video)"
 
 
 @settings(max_examples=60, deadline=None)

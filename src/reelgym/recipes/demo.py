@@ -156,11 +156,12 @@ def run(
 
 
 def _store(folder: Path, numbers: Mapping[str, Any], clock: _Clock) -> dict[str, Any]:
-    """Write demo.json with the seconds spent so far, and return it."""
+    """Write demo.json with the seconds spent so far, and return what it holds."""
     whole = {**numbers, "seconds": round(sum(clock.seconds.values()), 1), "stages": dict(clock.seconds)}
+    text = json.dumps(whole, indent=1, allow_nan=False)
     with replacing(folder / "demo.json") as temporary:
-        temporary.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    return whole
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return dict(json.loads(text))
 
 
 def _finished(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -304,14 +305,14 @@ def _numbers(found: Mapping[str, Evaluation]) -> dict[str, Any]:
         "before": before.mean().mean,
         "after": after.mean().mean,
         "difference": gain.mean,
-        "interval": [gain.low, gain.high],
-        "interval_valid_both": None if valid is None else [valid.low, valid.high],
+        "interval": gain.limits,
+        "interval_valid_both": None if valid is None else valid.limits,
         "chance": after.chance(),
         "before_prompt": before.variant,
         "before_other_prompt": found[other].mean().mean,
         "blind_before": found["before_blind"].mean().mean,
         "blind_after": blind.mean,
-        "blind_interval": [blind.low, blind.high],
+        "blind_interval": blind.limits,
         "shuffled_before": found["before_shuffled_context"].mean().mean,
         "shuffled_after": found["after_shuffled_context"].mean().mean,
         "invalid_before": before.mean("invalid").mean,
@@ -330,8 +331,9 @@ def _table(numbers: Mapping[str, Any]) -> list[tuple[str, ...]]:
     def percent(name: str) -> str:
         return f"{100 * numbers[name]:.1f}%" if name in numbers else ""
 
-    low, high = numbers["interval"]
-    gain = f"{100 * numbers['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    gain = f"{100 * numbers['difference']:+.1f}"
+    if numbers["interval"]:
+        gain += " ({:+.1f} to {:+.1f})".format(*(100 * limit for limit in numbers["interval"]))
     rows: list[tuple[str, ...]] = [
         ("score", percent("before"), percent("after"), gain, percent("chance"), percent("blind_after"))
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from reelgym.evaluation.compare import compare
@@ -48,16 +48,17 @@ def number(interval: Interval | None) -> Number | None:
     """Return an interval as a page's number; limits that do not exist stay away."""
     if interval is None:
         return None
-    if math.isnan(interval.low):
-        return Number(value=interval.mean)
-    return Number(value=interval.mean, low=interval.low, high=interval.high)
+    low, high = interval.limits or (None, None)
+    return Number(value=interval.mean, low=low, high=high)
 
 
 def headline(before: Evaluation, after: Evaluation, *, name: str = "The model") -> str:
     """Return the result in one sentence that claims no more than the interval of the paired difference allows."""
     found = compare(before, after).differences["value"]
     first, second = percent(before.mean().mean), percent(after.mean().mean)
-    limits = f"{signed(found.low)} to {signed(found.high)} points"
+    limits = "one video, so no interval"
+    if found.limits:
+        limits = f"{signed(found.low)} to {signed(found.high)} points"
     chance = after.chance()
     beside = "" if chance is None else f" Guessing scores {percent(chance)}."
     if found.above(0.0) or found.high < 0.0:
@@ -155,23 +156,25 @@ def evaluation_table(title: str, evaluations: Mapping[str, Evaluation], *, capti
     return Table(title=title, columns=columns, rows=rows, caption=caption)
 
 
-def seeds(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Return one row per seed from demo.json-like results: `seed`, before, after, difference, interval, blind_after."""
-    rows: list[tuple[str, ...]] = []
-    for result in results:
-        low, high = result["interval"]
-        rows.append(
-            (
-                f"seed {result.get('seed', len(rows))}",
-                percent(result["before"]),
-                percent(result["after"]),
-                f"{signed(result['difference'])} ({signed(low)} to {signed(high)})",
-                percent(result["blind_after"]),
-            )
+def seeds(results: Sequence[Mapping[str, Any]], *, caption: str = "") -> Table:
+    """Return one row per seed from the contents of demo.json: before, after, difference with interval, blind."""
+    rows = tuple(
+        (
+            f"seed {one['seed']}",
+            percent(one["before"]),
+            percent(one["after"]),
+            f"{signed(one['difference'])} ({between(one['interval'], signed)})",
+            percent(one["blind_after"]),
         )
-    return Table(
-        title="Every seed that was run", columns=("", "Before", "After", "Difference", "Blind"), rows=tuple(rows)
+        for one in results
     )
+    columns = ("", "Before", "After", "Difference", "Blind")
+    return Table(title="Every seed, one row each", columns=columns, rows=rows, caption=caption)
+
+
+def between(limits: Sequence[float] | None, shown: Callable[[float], str]) -> str:
+    """Return the limits of an interval in words; puzzles of one video have none."""
+    return " to ".join(map(shown, limits)) if limits else "no interval: one video"
 
 
 def curves(rows: Iterable[Mapping[str, Any]], *, chance: float | None = None) -> tuple[Curves, ...]:

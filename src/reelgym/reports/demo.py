@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from reelgym.errors import RequestError
 from reelgym.evaluation import results
 from reelgym.reports import build
 from reelgym.reports.folders import of_evaluation, of_run, read_json, read_metrics
@@ -22,9 +24,23 @@ LIMITS = (
 FLOORS = ("order_by_similarity", "context_free")
 
 
-def of_demo(folder: Path, store: Store) -> Payload:
-    """Return the page of a finished demo, from its files alone: `demo.json`, `eval/`, `run/`, `world/`, `own/`."""
+SAME = ("version", "own_videos", "steps", "videos")
+"""What demos that differ in their seed have in common."""
+
+
+def of_demo(folder: Path, store: Store, others: Sequence[Path] = ()) -> Payload:
+    """Return the page of a finished demo, from its files alone: `demo.json`, `eval/`, `run/`, `world/`, `own/`.
+
+    Args:
+        folder: The demo.
+        store: Where decoded frames are kept.
+        others: The same demo under other seeds: a table shows them all, one row each.
+
+    Raises:
+        RequestError: A folder holds no finished demo, or one that differs in more than its seed.
+    """
     numbers = read_json(folder / "demo.json")
+    seeds = [_seeds(folder, others)] if others else []
     found = results.read(folder / "eval")
     before, after, blind = found["before"], found["after"], found["after_blind"]
     held_out = of_evaluation(folder / "eval", store, folder / "world" / "test" / "puzzles")
@@ -32,7 +48,6 @@ def of_demo(folder: Path, store: Store) -> Payload:
     run = of_run(folder / "run", store, [folder / "world" / "train" / "puzzles", *own])
     asked = folder / "eval-own"
     mine = of_evaluation(asked, store, folder / "own") if asked.is_dir() else Payload(title="", headline="")
-    blind_low, blind_high = numbers["blind_interval"]
     return Payload(
         title="Reelgym demo",
         headline=build.headline(before, after, name="The tiny model"),
@@ -42,7 +57,7 @@ def of_demo(folder: Path, store: Store) -> Payload:
             f"by GRPO, and is measured on {len(after):,} others, of {len(set(after.clusters)):,} videos it never saw."
         ),
         facts=(
-            ("Blind, 99% interval", f"{percent(blind_low)} to {percent(blind_high)}"),
+            ("Blind, 99% interval", build.between(numbers["blind_interval"], percent)),
             ("Chance", percent(numbers["chance"])),
             ("Context shuffled", percent(numbers["shuffled_after"])),
             ("GRPO steps", f"{numbers['steps']:,}"),
@@ -51,7 +66,7 @@ def of_demo(folder: Path, store: Store) -> Payload:
         measures=build.measures(before, after, blind=blind),
         measures_caption=build.measures_caption(after),
         bars=build.bars(before, after, blind=blind, floors={name: found[name] for name in FLOORS}),
-        tables=(_every(found), *(replace(table, title="Your own videos") for table in mine.tables)),
+        tables=(*seeds, _every(found), *(replace(table, title="Your own videos") for table in mine.tables)),
         curves=build.curves(read_metrics(folder / "run" / "metrics.jsonl"), chance=numbers["chance"]),
         puzzles=(
             *(replace(one, kind="held out") for one in held_out.puzzles),
@@ -61,6 +76,22 @@ def of_demo(folder: Path, store: Store) -> Payload:
         limits=(*LIMITS, *held_out.limits),
         provenance=(("seed", str(numbers["seed"])), *run.provenance),
     )
+
+
+def _seeds(folder: Path, others: Sequence[Path]) -> Table:
+    """Return the table of all seeds, the page's own first; refuse what is not the same demo under another seed."""
+    found = {place: read_json(place / "demo.json") for place in (folder, *others)}
+    first = found[folder]
+    for place, one in found.items():
+        differing = [
+            f"{name} {first.get(name)} and {one.get(name)}" for name in SAME if first.get(name) != one.get(name)
+        ]
+        if differing:
+            raise RequestError(f"{folder} and {place} differ in more than their seed: {'; '.join(differing)}")
+    if len({one["seed"] for one in found.values()}) <= len(others):
+        raise RequestError(f"{', '.join(map(str, (folder, *others)))}: give one demo of each seed")
+    caption = f"Everything else on this page is of seed {first['seed']}. Differences with their 95% intervals."
+    return build.seeds(list(found.values()), caption=caption)
 
 
 def _every(found: dict[str, results.Evaluation]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from reelgym.errors import RequestError
@@ -13,27 +14,38 @@ from reelgym.reports.payload import Payload
 from reelgym.video import Store
 
 
-def report(path: str | Path, out: str | Path | None = None, *, dataset: str | Path | None = None) -> Path:
+def report(
+    path: str | Path,
+    out: str | Path | None = None,
+    *,
+    dataset: str | Path | None = None,
+    others: Sequence[str | Path] = (),
+) -> Path:
     """Write the page of a folder and return its path.
 
     Args:
         path: A dataset, run, evaluation or demo folder.
         out: The HTML file; `report.html` in the folder where not given.
         dataset: Where the puzzles of a run or evaluation are, if not where it says.
+        others: Of a demo: the folders of other seeds, shown as one row each.
 
     Raises:
-        RequestError: The folder is none of these, or damaged.
+        RequestError: The folder is none of these, or damaged; or several are given that are not one demo's seeds.
     """
     folder = Path(path)
     page = Path(out) if out is not None else folder / "report.html"
     with tempfile.TemporaryDirectory(prefix="reelgym-report-") as cache:
-        return write_page(page, load(folder, Store(cache), dataset=dataset))
+        return write_page(page, load(folder, Store(cache), dataset=dataset, others=others))
 
 
-def load(folder: Path, store: Store, *, dataset: str | Path | None = None) -> Payload:
+def load(
+    folder: Path, store: Store, *, dataset: str | Path | None = None, others: Sequence[str | Path] = ()
+) -> Payload:
     """Return what the page of a folder shows; the files in it say of which kind it is."""
     if (folder / "demo.json").is_file():
-        return of_demo(folder, store)
+        return of_demo(folder, store, [Path(other) for other in others])
+    if others:
+        raise RequestError(f"{folder} is no demo: several folders make one page only if they are a demo's seeds")
     if (folder / "results.json").is_file():
         return of_evaluation(folder, store, dataset)
     if (folder / "dataset.json").is_file():

@@ -59,6 +59,11 @@ class Interval:
         plain: dict[str, Any] = {name: math.nan if v is None else v for name, v in value.items()}
         return Interval(**plain)
 
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Both limits; None where there is no interval."""
+        return None if math.isnan(self.low) else (self.low, self.high)
+
     def above(self, number: float) -> bool:
         """Return whether the whole interval lies above a number; False where there is no interval."""
         return self.low > number
