@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reelgym import __version__
-from reelgym.errors import ReelgymError, unknown
+from reelgym.errors import ReelgymError, RequestError, unknown
 from reelgym.terminal import (
     Bars,
     Stage,
@@ -29,6 +29,7 @@ from reelgym.terminal import (
 
 if TYPE_CHECKING:
     from reelgym.evaluation.results import Evaluation
+    from reelgym.synthesis import Manifest
 
 app = typer.Typer(
     name="reelgym",
@@ -118,46 +119,75 @@ def demo(
 @app.command()
 def synth(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Video files and folders.")],
-    out: Annotated[Path, typer.Option(help="The dataset folder.")],
-    task: Annotated[str, typer.Option(help="Which puzzles; `reelgym list tasks` names them.")] = "mvp",
+    out: Annotated[
+        Path | None, typer.Option(help="The dataset folder.", show_default="needed without --dry-run")
+    ] = None,
+    task: Annotated[
+        str, typer.Option(metavar="NAME[=WEIGHT],...", help="Which puzzles; `reelgym list tasks` names them.")
+    ] = "mvp",
     fps: Annotated[
         str | None, typer.Option(metavar="N|auto", help="Frames per second; auto suits each video's length.")
     ] = None,
-    per_video: Annotated[int, typer.Option(help="Puzzles per video at most.")] = 4,
+    per_video: Annotated[int, typer.Option(help="Puzzles per video at most, shared by the tasks.")] = 4,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the task.")
+        list[str] | None, typer.Option("--set", metavar="[TASK.]KEY=VALUE", help="A setting of the task.")
     ] = None,
+    engine: Annotated[str, typer.Option(help="local (processes here) or ray (a cluster).")] = "local",
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
+    shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, for `merge`.")] = None,
+    sample: Annotated[float | None, typer.Option(help="Share of the files to open, chosen by hash.")] = None,
+    max_hours: Annotated[float | None, typer.Option(help="Stop at so many hours of video, in hash order.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Stop at so many puzzles, whole videos in hash order.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Time a few files, estimate the rest.")] = False,
+    seconds_per_file: Annotated[float, typer.Option(help="A file that takes longer is quarantined.")] = 300.0,
+    worker_memory: Annotated[float, typer.Option(help="GiB of address space for one worker; 0: no limit.")] = 4.0,
     test_share: Annotated[float, typer.Option(help="Share of the videos held out as test, by content.")] = 0.2,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Video files to verified samples; repeat the command to resume it.
 
-    Example: [bold]reelgym synth videos/ --out puzzles --fps auto[/bold]
+    Example: [bold]reelgym synth videos/ --out puzzles --fps auto --task mvp=3,jigsaw=1[/bold]
     """
-    from reelgym.synthesis import synthesize
+    from reelgym.synthesis import estimate, synthesize
 
-    rate = _rate(fps)
+    wanted: dict[str, Any] = {
+        "task": task,
+        "config": _task_settings(task, settings or []),
+        "fps": _rate(fps),
+        **{"per_video": per_video, "seed": seed, "split_share": test_share},
+        **{"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard},
+        **{"workers": workers, "seconds_per_file": seconds_per_file, "memory_bytes": round(worker_memory * 2**30)},
+    }
+    if dry_run:
+        with Bars() as bars:
+            found = estimate(inputs, **wanted, progress=bars.stage("time files"))
+        return _estimated(found, as_json)
+    if out is None:
+        raise RequestError("synth needs --out DATASET, the folder to write; or --dry-run, which writes nothing")
     with Bars() as bars:
+        stage = bars.stage("cut puzzles")
         made = synthesize(
-            inputs,
-            out,
-            task=task,
-            config=_task_settings(task, settings or []),
-            fps=rate,
-            per_video=per_video,
-            seed=seed,
-            workers=workers,
-            split_share=test_share,
-            progress=bars.stage("cut puzzles"),
+            inputs, out, engine=engine, **wanted, progress=stage, report=lambda tally: stage.note(tally.words())
         )
-    if as_json:
-        return print_json(made.manifest)
-    say("" if made.fresh else f"{out} was finished before; nothing to do")
-    table("", ("what", "count"), [(name, str(count)) for name, count in made.counts.items()])
-    typer.echo(f"digest: {made.digest}")
-    typer.echo(f"next: reelgym inspect {out}")
+    _made(made, as_json)
+
+
+@app.command()
+def merge(
+    shards: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="All N folders of synth --shard.")],
+    out: Annotated[Path, typer.Option(help="The dataset folder.")],
+    as_json: Json = False,
+) -> None:
+    """Shards joined into the bytes of one run.
+
+    Example: [bold]reelgym merge part-1 part-2 --out puzzles[/bold]
+    """
+    from reelgym.synthesis import merge as join
+
+    with Bars() as bars:
+        made = join(shards, out, bars.stage("join shards"))
+    _made(made, as_json)
 
 
 @app.command()
@@ -379,15 +409,58 @@ def _rate(fps: str | None) -> Any:
 
 
 def _task_settings(task: str, settings: Sequence[str]) -> dict[str, Any]:
-    """Return `--set KEY=VALUE` as values of the task's own settings; `configure` refuses those it does not know."""
+    """Return `--set [TASK.]KEY=VALUE` as values of the tasks' own settings, by task where there are several.
+
+    A key without a task goes to every task that has it; `configure` refuses those that none has.
+    """
     from typing import get_type_hints
 
     from reelgym import tasks
     from reelgym.recipes.resolve import pairs
     from reelgym.recipes.values import parse
+    from reelgym.synthesis.settings import mixture
 
-    hints = get_type_hints(type(tasks.get(task)).Config)
-    return {key: parse(key, text, hints.get(key, str)) for key, text in pairs(settings).items()}
+    names = list(mixture(task))
+    hints = {name: get_type_hints(type(tasks.get(name)).Config) for name in names}
+    found: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for key, text in sorted(pairs(settings).items(), key=lambda pair: pair[0].partition(".")[0] in names):
+        first, _, rest = key.partition(".")
+        takers, key = ([first], rest) if first in names and rest else (names, key)
+        for name in [name for name in takers if key in hints[name]] or takers[:1]:
+            found[name][key] = parse(key, text, hints[name].get(key, str))
+    return found[names[0]] if len(names) == 1 else found
+
+
+def _made(made: Manifest, as_json: bool) -> None:
+    """Print what `synth` or `merge` made, and what it cost."""
+    if as_json:
+        spent = {} if made.tally is None else {"run": made.tally.to_json()}
+        return print_json(made.manifest | spent)
+    say("" if made.fresh else f"{made.path} was finished before; nothing to do")
+    table("", ("what", "count"), [(name, str(count)) for name, count in made.counts.items()])
+    if made.tally is not None:
+        table("", (), made.tally.rows())
+    typer.echo(f"digest: {made.digest}")
+    typer.echo(f"next: reelgym inspect {made.path}")
+
+
+def _estimated(found: dict[str, Any], as_json: bool) -> None:
+    """Print what a run would take."""
+    if as_json:
+        return print_json(found)
+    scale = {
+        "hours": (1, "h of video"),
+        "samples": (1, "samples"),
+        "disk_bytes": (2**20, "MiB"),
+        "seconds": (60, "min"),
+    }
+    rows = [(name, *(f"{value / scale[name][0]:.2f}" for value in found[name]), scale[name][1]) for name in scale]
+    timed = found["timed"]
+    table("", ("estimate", "low", "likely", "high", "unit"), rows)
+    typer.echo(
+        f"from {timed['files']} of {found['files']} files ({timed['quarantined']} gave no sample), "
+        f"{timed['video_seconds']:.0f} s of video in {timed['seconds']:.1f} s; {found['workers']} workers"
+    )
 
 
 def _slug(name: str) -> str:

@@ -74,7 +74,7 @@ class Stage:
 
     def __init__(self, name: str, bars: Any) -> None:
         """Begin at nothing; `bars` is rich's, or None where there is no terminal."""
-        self.calls, self._name, self._bars, self._task = 0, name, bars, None
+        self.calls, self._name, self._bars, self._task, self._note = 0, name, bars, None, ""
         self._begun = self._told = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
@@ -88,7 +88,13 @@ class Stage:
         now = time.monotonic()
         if self.calls == 1 or done >= total or now - self._told >= 30:
             self._told = now
-            say(f"{self._name}: {done}/{total}, {now - self._begun:.0f} s")
+            say(f"{self._name}: {done}/{total}, {now - self._begun:.0f} s{self._note}")
+
+    def note(self, words: str) -> None:
+        """Show words beside the count from the next call on: how fast, how much so far."""
+        self._note = f", {words}" if words else ""
+        if self._task is not None:
+            self._bars.update(self._task, description=self._name + self._note)
 
 
 class Bars:

@@ -121,8 +121,8 @@ def synthesize(
         tally = Tally(files=len(chosen))
 
         def tell(done: int, total: int) -> None:
-            (progress or (lambda *_: None))(done, total)
             (report or (lambda _: None))(tally)
+            (progress or (lambda *_: None))(done, total)
 
         with _engine(engine, workers, seconds_per_file, memory_bytes) as pool:
             run = Run(pool, journal, settings, tally, None if store is None else str(store))

@@ -48,6 +48,13 @@ class Tally:
         self.bytes_read += int(spent.get("bytes_read", 0))
         self.peak_bytes = max(self.peak_bytes, int(spent.get("peak_bytes", 0)))
 
+    def to_json(self) -> dict[str, float]:
+        """Return all figures, for `--json`."""
+        names = ("files", "resumed", "cut", "samples", "quarantined", "video_seconds", "bytes_read", "peak_bytes")
+        whole = {name: getattr(self, name) for name in names} | {"seconds": self.seconds}
+        per_sample = self.bytes_read / max(self.samples, 1)
+        return whole | {"video_seconds_per_second": self.throughput, "bytes_read_per_sample": per_sample}
+
     def words(self) -> str:
         """Return the line beside the progress bar."""
         return f"{self.throughput:.1f} video-s/s, {self.samples} samples, {self.quarantined} quarantined"
