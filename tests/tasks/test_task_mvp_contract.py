@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import permutations
+from typing import ClassVar
 
 from task_contract import TaskContract, World, swapped
 
@@ -12,7 +13,7 @@ from reelgym.data.sample import Sample
 
 class TestMVP(TaskContract):
     name = "mvp"
-    options = {"fps": 2.0, "frames": 8, "hidden": 3, "distractors": 2, "margin": 1, "short_side": 28}
+    options: ClassVar = {"fps": 2.0, "frames": 8, "hidden": 3, "distractors": 2, "margin": 1, "short_side": 28}
     rewards = ()
 
     def corruptions(self, sample: Sample) -> Iterable[str]:
