@@ -126,7 +126,9 @@ def run_folder(folder: Path, dataset: Path) -> Path:
             "text": f"<think>t</think><answer>{text}</answer>",
             "stop": "eos",
             "segments": [{"name": "think", "start": 0, "stop": 2}, {"name": "answer", "start": 2, "stop": 4}],
-            "rewards": json.dumps({"accuracy": [score], "hint": [None], "score": [score]}),
+            "rewards": json.dumps(
+                {"accuracy": {"answer": score}, "hint": {"completion": None}, "score": {"think": 0.25, "answer": score}}
+            ),
             "advantages": [sign] * 4,
         }
         for member, (text, score, sign) in enumerate([(right, 1.0, 0.7), ("nothing", 0.0, -0.7)])
@@ -140,6 +142,7 @@ def test_a_run_shows_its_curves_and_rollouts_term_by_term(dataset: Path, tmp_pat
     assert "mvp: 3 steps of training" in html and "Reward in training" in html
     assert "Step 2, rollout 1 of 2" in html and "+0.70" in html and "\u22120.70" in html
     assert "no answer could be read" in html and 'data-solved="solved"' in html
+    assert "accuracy on answer" in html and "score on think" in html
     assert "hint" not in html.split('id="puzzles"')[1]
     assert "data:image/jpeg" in html and "<dd>abc</dd>" in html
 

@@ -108,12 +108,35 @@ def test_rollouts_are_stored_with_their_rewards_and_credit(tmp_path: Path) -> No
     assert len(rows) == 2 * 3 * 3
     for row in rows:
         rewards = json.loads(row["rewards"])
-        assert rewards["letters"] == rewards["score"] and len(rewards["score"]) == 1
+        assert rewards["letters"] == rewards["score"] and list(rewards["score"]) == ["completion"]
         assert len(row["ids"]) == len(row["logprobs"]) == len(row["advantages"]) == len(row["loss_mask"])
     members = [row for row in rows if (row["step"], row["sample"]) == (rows[0]["step"], rows[0]["sample"])]
-    scores = np.array([json.loads(row["rewards"])["score"][0] for row in members])
+    scores = np.array([json.loads(row["rewards"])["score"]["completion"] for row in members])
     wanted = (scores - scores.mean()) / (scores.std(ddof=1) + 1e-4)
     assert [row["advantages"][0] for row in members] == pytest.approx(wanted.tolist(), abs=1e-5)
+
+
+class Parts(Reward):
+    """Pays two segments apart; only the first member has the second."""
+
+    name: ClassVar[str] = "parts"
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        return ("observation", "think+answer")
+
+    def score(self, group: Group) -> Scores:
+        return np.array([[place / 4, 1.0 if place == 0 else np.nan] for place in range(len(group))])
+
+
+def test_stored_rewards_name_their_segments(tmp_path: Path) -> None:
+    rubric = Rubric(expression=Parts(), logged=(Flat(),))
+    train(replace(rl_run(steps=1), rubric=rubric), tmp_path)
+    rows = pq.read_table(tmp_path / "rollouts-000001.parquet").to_pylist()
+    first, second = (json.loads(next(r["rewards"] for r in rows if r["member"] == member)) for member in (0, 1))
+    assert first["parts"] == first["score"] == {"observation": 0.0, "think+answer": 1.0}
+    assert second["parts"] == {"observation": 0.25, "think+answer": None}
+    assert second["flat"] == {"completion": 0.3}
 
 
 @pytest.mark.parametrize("groups", ["keep", "drop"])

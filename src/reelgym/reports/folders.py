@@ -162,7 +162,6 @@ def _group(shelf: Shelf, step: int, sample_id: str, rows: Sequence[Mapping[str, 
     sample = shelf.samples.get(sample_id)
     replies = []
     for row in sorted(rows, key=lambda row: int(row["member"])):
-        terms = json.loads(row["rewards"])
         parsed = None if sample is None else tasks.get(sample.task).score(row["text"], sample).parsed
         shown = puzzles.rollout(
             row["text"],
@@ -171,20 +170,13 @@ def _group(shelf: Shelf, step: int, sample_id: str, rows: Sequence[Mapping[str, 
             label=f"Step {step}, rollout {row['member'] + 1} of {len(rows)}",
             about={
                 "stop": row["stop"],
-                "rewards": {name: _by_segment(values) for name, values in terms.items()},
+                "rewards": json.loads(row["rewards"]),
                 "advantages": puzzles.advantage_by_segment(row["advantages"], row["segments"]),
                 "judged": sample is not None,
             },
         )
         replies.append(shown)
     return _bare_or_shown(shelf, sample_id, f"step {step}", replies)
-
-
-def _by_segment(values: Sequence[float | None]) -> dict[str, float | None]:
-    """Name the columns of a stored term; their segments' names are not stored with them."""
-    if len(values) == 1:
-        return {"completion": values[0]}
-    return {f"segment {place}": value for place, value in enumerate(values, 1)}
 
 
 def _puzzle(shelf: Shelf, sample_id: str, rows: Iterable[tuple[str, results.Row]]) -> Puzzle:

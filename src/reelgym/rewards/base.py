@@ -118,6 +118,11 @@ class Rubric:
         """Return every distinct reward of the expression, left to right, then the logged ones."""
         return tuple(dict.fromkeys([*_leaves(self.expression), *self.logged]))
 
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """Return what the columns of each of `terms` stand for, by label."""
+        return {"score": self.segments, **{reward.label: reward.segments for reward in self.rewards}}
+
     def terms(self, group: Group, progress: float = 0.0) -> dict[str, Scores]:
         """Return the score (G, S) under `score`, and each reward's own (G, S') under its label.
 

@@ -134,7 +134,8 @@ class Loop:
         scores = torch.from_numpy(rollout.terms["score"])
         advantages = self.run.algorithm.advantages(scores, segments, mask)
         if self.config.store_rollouts:
-            self.session.rollouts.add(step, rollout.group, rollout.terms, advantages.numpy())
+            columns = self.run.rubric.columns
+            self.session.rollouts.add(step, rollout.group, rollout.terms, advantages.numpy(), columns=columns)
         old = padded([torch.from_numpy(turn.logprobs) for turn in turns])
         return Credit(rollout, mask, advantages, old)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ SCHEMA = pa.schema(
         ("errors", pa.list_(pa.string())),
     ]
 )
-"""One row per trajectory: its last turn. `rewards` is JSON, {term: [one number or null per segment]}."""
+"""One row per trajectory: its last turn. `rewards` is JSON, {term: {segment: number, or null where it does not apply}};
+a term of the whole completion has the one segment `completion`."""
 
 
 class RolloutFiles:
@@ -47,7 +49,15 @@ class RolloutFiles:
                 if int(re.findall(r"\d+", path.name)[0]) > after:
                     path.unlink()
 
-    def add(self, step: int, group: Group, terms: dict[str, Scores], advantages: NDArray[np.float32]) -> None:
+    def add(
+        self,
+        step: int,
+        group: Group,
+        terms: Mapping[str, Scores],
+        advantages: NDArray[np.float32],
+        *,
+        columns: Mapping[str, Sequence[str]],
+    ) -> None:
         """Keep a group until the next `write`.
 
         Args:
@@ -55,12 +65,11 @@ class RolloutFiles:
             group: G trajectories.
             terms: Label to (G, S) scores.
             advantages: (G, T) float32; cut to each completion's length.
+            columns: Label to the names of its S segments.
         """
         for member, trajectory in enumerate(group.trajectories):
             turn = trajectory.final
-            rewards = {
-                label: [None if np.isnan(v) else float(v) for v in value[member]] for label, value in terms.items()
-            }
+            rewards = {label: _by_segment(columns[label], value[member]) for label, value in terms.items()}
             self._rows.append(
                 {
                     "step": step,
@@ -87,3 +96,7 @@ class RolloutFiles:
         pq.write_table(pa.Table.from_pylist(self._rows, schema=SCHEMA), partial, compression="zstd")
         partial.replace(path)
         self._rows = []
+
+
+def _by_segment(names: Sequence[str], values: Scores) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(names, values, strict=True)}
