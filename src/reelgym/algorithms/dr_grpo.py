@@ -7,14 +7,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from reelgym.algorithms.base import Algorithm, LossSum, spread, standardise
-from reelgym.algorithms.grpo import check_clip
-from reelgym.algorithms.ratio import token_loss
+from reelgym.algorithms.base import standardise
+from reelgym.algorithms.clipped import Clipped
 from reelgym.errors import RequestError
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrGRPO(Algorithm):
+class DrGRPO(Clipped):
     """GRPO done right: centred scores, and token sums divided by one constant.
 
     A_i = R_i - mean R. Loss: sum over trained tokens / (sequences * max_completion_tokens). Dividing by the deviation
@@ -24,38 +23,23 @@ class DrGRPO(Algorithm):
     without a trained token are not counted.
 
     Attributes:
-        clip_low: How far below 1 the ratio counts.
-        clip_high: How far above 1.
         max_completion_tokens: The constant; set it to the run's completion cap. Another value only scales the loss.
     """
 
     name: ClassVar[str] = "dr_grpo"
-    clip_low: float = 0.2
-    clip_high: float = 0.2
     max_completion_tokens: int = 1024
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
-        check_clip(self.clip_low, self.clip_high)
+        Clipped.__post_init__(self)
         if self.max_completion_tokens < 1:
             raise RequestError(f"max_completion_tokens={self.max_completion_tokens} must be at least 1")
 
-    def advantages(self, scores: Tensor, segments: Tensor, mask: Tensor) -> Tensor:
-        """Return the (G, T) centred scores; see `Algorithm.advantages`."""
-        return spread(standardise(scores, eps=None), segments, mask)
+    def normalise(self, scores: Tensor) -> Tensor:
+        """Return the (G, S) centred scores."""
+        return standardise(scores, eps=None)
 
-    def loss(
-        self,
-        logprobs: Tensor,
-        old_logprobs: Tensor,
-        ref_logprobs: Tensor | None,
-        advantages: Tensor,
-        mask: Tensor,
-        *,
-        kl_coef: float = 0.0,
-    ) -> LossSum:
-        """Return the sum over tokens, and sequences times the constant; see `Algorithm.loss`."""
-        clip = (self.clip_low, self.clip_high)
-        tokens = token_loss(logprobs, old_logprobs, ref_logprobs, advantages, mask, clip=clip, kl_coef=kl_coef)
+    def aggregate(self, losses: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sum over tokens, and sequences times the constant."""
         sequences = (mask.sum(1) > 0).sum().float()
-        return LossSum(tokens.loss.sum(), sequences * self.max_completion_tokens, tokens.metrics(mask))
+        return losses.sum(), sequences * self.max_completion_tokens

@@ -1,4 +1,4 @@
-"""The clipped token ratio and the k3 divergence: what GRPO, Dr. GRPO and DAPO share, token by token."""
+"""The clipped token ratio and the k3 divergence, token by token."""
 
 from __future__ import annotations
 
