@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from reelgym.errors import RequestError, WorkError
 from reelgym.models.base import Policy, Prompt
-from reelgym.training.packing import PackItem, group_logprobs, micro_batches, padded_logprobs
+from reelgym.training.packing import PackItem, group_entropies, group_logprobs, micro_batches, padded_logprobs
 
 LENGTHS = ((5, 3, 0, 9), (4,), (1, 1, 1, 1), (0,), (7, 8, 6), (), (6, 2, 8, 3), (12,))
 """Completion lengths per item: unequal, empty, none at all, equal, groups of one."""
@@ -61,8 +61,8 @@ def largest_relative(found: dict[str, torch.Tensor], right: dict[str, torch.Tens
 def test_packed_groups_score_as_padded_rows_in_value_and_gradient(policy: Policy, temperature: float) -> None:
     weights = torch.randn(sum(map(sum, LENGTHS)), generator=torch.Generator().manual_seed(1))
     results = []
-    for function in (group_logprobs, padded_logprobs):
-        found, entropies = function(policy, make_items(policy), temperature=temperature, with_entropy=True)
+    for function in (group_entropies, padded_logprobs):
+        found, entropies = function(policy, make_items(policy), temperature=temperature)
         loss = (flat(found) * weights).sum() + (flat(entropies) * weights.flip(0)).sum()
         results.append((flat(found), flat(entropies), gradients(policy, loss)))
     (packed, spread, slopes), (right, right_spread, right_slopes) = results
@@ -87,6 +87,7 @@ def test_shapes_of_the_answer_are_those_of_the_items(policy: Policy) -> None:
     found = group_logprobs(policy, make_items(policy))
     assert [[len(tensor) for tensor in group] for group in found] == [list(group) for group in LENGTHS]
     assert all(tensor.dtype == torch.float32 for group in found for tensor in group)
+    assert torch.equal(flat(found), flat(group_entropies(policy, make_items(policy))[0]))
 
 
 def test_chunks_of_tokens_change_neither_value_nor_gradient(policy: Policy) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -66,32 +66,9 @@ def micro_batches(items: Sequence[PackItem], budget_tokens: int) -> list[list[in
     return runs
 
 
-@overload
 def group_logprobs(
-    policy: Policy,
-    items: Sequence[PackItem],
-    *,
-    temperature: float = ...,
-    with_entropy: Literal[False] = ...,
-    chunk_tokens: int | None = ...,
-) -> list[list[Tensor]]: ...
-@overload
-def group_logprobs(
-    policy: Policy,
-    items: Sequence[PackItem],
-    *,
-    temperature: float = ...,
-    with_entropy: Literal[True],
-    chunk_tokens: int | None = ...,
-) -> tuple[list[list[Tensor]], list[list[Tensor]]]: ...
-def group_logprobs(
-    policy: Policy,
-    items: Sequence[PackItem],
-    *,
-    temperature: float = 1.0,
-    with_entropy: bool = False,
-    chunk_tokens: int | None = None,
-) -> list[list[Tensor]] | tuple[list[list[Tensor]], list[list[Tensor]]]:
+    policy: Policy, items: Sequence[PackItem], *, temperature: float = 1.0, chunk_tokens: int | None = None
+) -> list[list[Tensor]]:
     """Return the log-prob of every completion token, [item][completion] -> (T,) float32; gradients are exact.
 
     The prompt runs once under causal attention, its completions attend to it and to themselves (split attention), and
@@ -102,7 +79,6 @@ def group_logprobs(
         policy: The policy; its `forbidden_ids` are barred before the softmax.
         items: Groups; each may have another prompt length, group size and completion lengths.
         temperature: Divides the logits, above 0.
-        with_entropy: Return also the entropies in nats, same shape, of the same distribution.
         chunk_tokens: Tokens whose logits are held at once; None: as many as fit `LOGIT_CELLS`. Under gradients the
             chunks are recomputed in the backward pass where there are several.
 
@@ -110,6 +86,22 @@ def group_logprobs(
         RequestError: A temperature not above 0.
         WorkError: A completion that holds a forbidden id.
     """
+    row, hidden = _forward(policy, items, temperature)
+    logprobs, _ = _scored(policy, hidden, row.targets, temperature, False, _chunk(policy, chunk_tokens))
+    return _by_item(logprobs, items)
+
+
+def group_entropies(
+    policy: Policy, items: Sequence[PackItem], *, temperature: float = 1.0, chunk_tokens: int | None = None
+) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+    """Return what `group_logprobs` returns, and in the same shape the entropies in nats of the same distributions."""
+    row, hidden = _forward(policy, items, temperature)
+    scored = _scored(policy, hidden, row.targets, temperature, True, _chunk(policy, chunk_tokens))
+    return _by_item(scored[0], items), _by_item(scored[1], items)
+
+
+def _forward(policy: Policy, items: Sequence[PackItem], temperature: float) -> tuple[_Row, Tensor]:
+    """Return the packed row of items and the hidden states (M, D) that predict its targets."""
     if not temperature > 0:
         raise RequestError(f"temperature={temperature}: log-probs need a temperature above 0")
     row = _pack(policy, items)
@@ -122,17 +114,17 @@ def group_logprobs(
         layout=row.layout,
         attention_mask=attention.no_mask(row.ids.device),
     )
-    hidden = attention.states(output)[0].index_select(0, row.sources)
-    chunk = chunk_tokens or max(1, LOGIT_CELLS // policy.model.config.get_text_config().vocab_size)
-    logprobs, entropies = _scored(policy, hidden, row.targets, temperature, with_entropy, chunk)
-    found = _by_item(logprobs, items)
-    return (found, _by_item(entropies, items)) if with_entropy else found
+    return row, attention.states(output)[0].index_select(0, row.sources)
+
+
+def _chunk(policy: Policy, chunk_tokens: int | None) -> int:
+    return chunk_tokens or max(1, LOGIT_CELLS // policy.model.config.get_text_config().vocab_size)
 
 
 def padded_logprobs(
-    policy: Policy, items: Sequence[PackItem], *, temperature: float = 1.0, with_entropy: bool = False
+    policy: Policy, items: Sequence[PackItem], *, temperature: float = 1.0
 ) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
-    """Return what `group_logprobs` returns (entropies zero unless asked for) the plain way: an oracle for tests.
+    """Return what `group_entropies` returns, the plain way: an oracle for tests.
 
     Every (prompt, completion) is a row of its own under transformers' own causal attention.
     """
@@ -148,7 +140,7 @@ def padded_logprobs(
                 features=None if item.features is None else [item.features],
             )
             hidden = attention.states(output)[0, len(prompt.ids) - 1 : -1]
-            scored = token_logprobs(policy, hidden, ids.to(policy.device), temperature, with_entropy)
+            scored = token_logprobs(policy, hidden, ids.to(policy.device), temperature, True)
             found.append(scored[0])
             entropies.append(scored[1])
     return _by_item(torch.cat(found), items), _by_item(torch.cat(entropies), items)
