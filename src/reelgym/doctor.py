@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from reelgym.video import Store, probe, read, write_mp4
-from reelgym.video.types import FrameSpec
+from reelgym.errors import ReelgymError
 
 GIB = 1024**3
 TRAIN = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets")
@@ -56,7 +55,7 @@ def checks(store: Path) -> Iterator[Check]:
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
-    except Exception as error:  # Whatever is broken on this machine is the finding.
+    except (ReelgymError, ImportError, OSError, RuntimeError, ValueError) as error:  # What is broken is the finding.
         return Check(name, False, f"{type(error).__name__}: {error}".replace("\n", " "))
 
 
@@ -82,6 +81,8 @@ def _disk(name: str, folder: Path) -> Check:
 def _video() -> Check:
     """Encode two dozen frames, read them again through the store, and name codec and size."""
     import numpy as np
+
+    from reelgym.video import FrameSpec, Store, probe, read, write_mp4
 
     frames = [np.full((64, 64, 3), 10 * i, np.uint8) for i in range(24)]
     with tempfile.TemporaryDirectory() as folder:

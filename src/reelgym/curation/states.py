@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 
 from reelgym.data.messages import Clip, Image
 from reelgym.data.sample import Sample
@@ -22,14 +23,10 @@ def frame_states(sample: Sample, word: Callable[[float], str]) -> dict[str, list
         sample: Its images and clips are of one video.
         word: From a time in seconds to the square of what the video is about.
     """
-    found: dict[str, list[tuple[int, int]]] = {"image": [], "video": []}
-    for message in sample.messages:
-        for part in message.parts:
-            if isinstance(part, Image):
-                state = square_class(word(part.time))
-                found["image"].append((state, state))
-            elif isinstance(part, Clip):
-                states = [square_class(word(time)) for time in part.times]
-                states += states[-1:] * (len(states) % 2)
-                found["video"] += list(zip(states[::2], states[1::2], strict=True))
-    return found
+    parts = [part for message in sample.messages for part in message.parts]
+    images = [square_class(word(part.time)) for part in parts if isinstance(part, Image)]
+    clips = [[square_class(word(time)) for time in part.times] for part in parts if isinstance(part, Clip)]
+    return {
+        "image": [(state, state) for state in images],
+        "video": [pair for states in clips for pair in zip_longest(states[::2], states[1::2], fillvalue=states[-1])],
+    }

@@ -44,12 +44,10 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
     name, begin = "", 0
     for tag in _TAG.finditer(text):
         closing, tag_name = tag.group(1) == "/", tag.group(2)
-        if closing and tag_name == name:
-            yield name, begin, tag.end()
-            name = ""
-        elif not closing:
-            if name:
-                yield name, begin, tag.start()
-            name, begin = tag_name, tag.start()
+        if closing and tag_name != name:
+            continue
+        if name:
+            yield name, begin, tag.end() if closing else tag.start()
+        name, begin = "" if closing else tag_name, tag.start()
     if name:
         yield name, begin, len(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from random import Random
@@ -112,18 +112,25 @@ def simulate(bodies: Sequence[Body], shot: Shot, low: float, high: float) -> tup
 
     Bodies that stay in touch collide once; again only after `APART_SECONDS` without touching.
     """
-    paths, events = np.zeros((len(bodies), shot.frames, 2)), []
-    last: dict[str, float] = {}
+    paths = np.zeros((len(bodies), shot.frames, 2))
+    touches: list[Event] = []
     for k in range(shot.frames):
         paths[:, k] = [(body.x, body.y) for body in bodies]
         for part in range(1, SUBSTEPS + 1):
             now = round((k + part / SUBSTEPS) / shot.fps, 3)
-            for name, details in _advance(bodies, 1 / (shot.fps * SUBSTEPS), low, high):
-                key = str((name, details))
-                if now - last.get(key, -1.0) > APART_SECONDS and now < shot.seconds:
-                    events.append(Event(time=now, name=name, details=details))
-                last[key] = now
-    return paths, events
+            happened = _advance(bodies, 1 / (shot.fps * SUBSTEPS), low, high)
+            touches += [Event(time=now, name=name, details=details) for name, details in happened]
+    return paths, [touch for touch in _apart(touches) if touch.time < shot.seconds]
+
+
+def _apart(touches: Sequence[Event]) -> Iterator[Event]:
+    """Yield the events that no equal one comes before within `APART_SECONDS`."""
+    last: dict[str, float] = {}
+    for touch in touches:
+        key = str((touch.name, touch.details))
+        if touch.time - last.get(key, -1.0) > APART_SECONDS:
+            yield touch
+        last[key] = touch.time
 
 
 def drifters(shot: Shot, taken: Sequence[str], low: float) -> tuple[list[Thing], list[Actor]]:

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from reelgym import doctor
+
+
+def test_a_broken_part_of_the_machine_is_a_finding_and_no_crash() -> None:
+    def broken() -> doctor.Check:
+        raise ImportError("libavcodec.so: cannot open\nshared object")
+
+    found = doctor._guarded("video", broken)
+    assert (found.word, found.found) == ("FAIL", "ImportError: libavcodec.so: cannot open shared object")
