@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reelgym import __version__
+from reelgym import __version__, exchange
 from reelgym.errors import ReelgymError, RequestError, unknown
 from reelgym.terminal import (
     Bars,
@@ -355,7 +355,8 @@ def show_list(
     kind: Annotated[
         str | None,
         typer.Argument(
-            metavar="KIND", help=", ".join(("tasks", "recipes", "benchmarks", "tools", "rewards", "algorithms"))
+            metavar="KIND",
+            help="tasks, recipes, benchmarks, tools, rewards, algorithms, records (import), formats (export)",
         ),
     ] = None,
     as_json: Json = False,
@@ -366,8 +367,8 @@ def show_list(
     """
     from reelgym import registry
 
-    rooms = {"benchmarks": "evaluation.benchmarks"}
-    kinds = ("tasks", "recipes", "benchmarks", "tools", "rewards", "algorithms")
+    rooms = {"benchmarks": "evaluation.benchmarks", "records": "synthesis.labelled", "formats": "synthesis.export"}
+    kinds = ("tasks", "recipes", "benchmarks", "tools", "rewards", "algorithms", "records", "formats")
     if kind is not None and kind not in kinds:
         raise unknown("kind", kind, kinds)
     found = {
@@ -398,6 +399,9 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         print_json([{"check": c.name, "result": c.word, "found": c.found} for c in found])
     raise typer.Exit(1 if any(check.passed is False for check in found) else 0)
+
+
+exchange.add(app)
 
 
 def _rate(fps: str | None) -> Any:

@@ -1,0 +1,115 @@
+"""From a draft and what its video looks like to a sample."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reelgym.data.dataset import canonical
+from reelgym.data.messages import Clip, Message, Text
+from reelgym.data.sample import Sample, Split
+from reelgym.scoring.choice import LETTERS
+from reelgym.synthesis.labelled.record import BadRecord, Draft
+from reelgym.tasks.labelled import Labelled
+from reelgym.tasks.shown import model_size
+from reelgym.video import FrameSpec, Video
+
+ASKS = {
+    "choice": "Answer with the letter of one option.",
+    "number": "Answer with one number.",
+    "regression": "Answer with one number.",
+    "ocr": "Answer with the text you read.",
+    "text": "Answer in your own words.",
+    "span": "Answer with its start and end in seconds, like 3.5 - 10.",
+}
+"""What is said about the answer, by kind. Ours: one prompt for training and evaluation."""
+
+_MULTIPLE = 28
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """A video as the worker saw it: instants asked for, true times of the frames shown then, both in seconds."""
+
+    video: Video
+    instants: tuple[float, ...]
+    times: tuple[float, ...]
+    warnings: tuple[str, ...]
+
+    @staticmethod
+    def of(result: Mapping[str, Any]) -> Looked:
+        """Return the result of `worker.look`."""
+        video = dict(result["video"]) | {"warnings": tuple(result["video"]["warnings"])}
+        return Looked(
+            video=Video(**video),
+            instants=tuple(result["instants"]),
+            times=tuple(result["times"]),
+            warnings=tuple(result["warnings"]),
+        )
+
+
+def sample_of(
+    draft: Draft, looked: Looked, split: Split, at: tuple[str, int], shared: tuple[int, Counter[str]]
+) -> Sample:
+    """Return the sample of one question.
+
+    Args:
+        draft: The question, checked.
+        looked: Its video.
+        split: Of the video.
+        at: Name of the file of records, and the row.
+        shared: Largest area of a frame, and how often each question was asked so far, which this call adds to.
+
+    Raises:
+        BadRecord: A span that lies outside of the video.
+    """
+    video, (max_pixels, asked) = looked.video, shared
+    answer = _inside(draft.answer, video.duration_seconds) if draft.kind == "span" else draft.answer
+    named = [Labelled.name, Labelled.version, video.identity, draft.kind, draft.question, draft.options, draft.answer]
+    content = hashlib.sha256(canonical(named).encode()).hexdigest()
+    key = hashlib.sha256(f"{content} {asked[content]}".encode()).hexdigest()
+    asked[content] += 1
+    spec = FrameSpec(times=looked.instants, size=model_size(video.height, video.width, None, max_pixels, _MULTIPLE))
+    clip = Clip(video=video.identity, spec=spec, times=looked.times)
+    evidence: dict[str, Any] = {"kind": draft.kind, "duration_seconds": video.duration_seconds}
+    evidence |= {"options": list(draft.options)} if draft.options else {}
+    facets: dict[str, str | int | float] = {"kind": draft.kind}
+    facets |= {"origin": draft.origin} if draft.origin else {}
+    provenance: dict[str, Any] = {"source": video.identity, "file": at[0], "row": at[1]}
+    provenance |= {"given_id": draft.given_id} if draft.given_id else {}
+    provenance |= {"given_span": draft.answer} if answer != draft.answer else {}
+    sample = Sample(
+        id=f"{Labelled.name}-{split}-{key[:16]}",
+        task=Labelled.name,
+        split=split,
+        messages=(Message("user", (clip, Text(f"\n{asking(draft)}"))),),
+        answer=answer,
+        evidence=evidence,
+        facets=facets,
+        provenance=provenance,
+    )
+    if draft.observation or draft.think:
+        evidence["gold"] = _reply(draft, Labelled().gold(sample))
+    return sample
+
+
+def asking(draft: Draft) -> str:
+    """Return question, lettered options and what is said about the answer."""
+    options = [f"{letter}. {option}" for letter, option in zip(LETTERS, draft.options, strict=False)]
+    return "\n".join([draft.question, *options, ASKS[draft.kind]])
+
+
+def _inside(span: list[float], duration_seconds: float) -> list[float]:
+    """Return the span with its end inside of the video."""
+    if span[0] >= duration_seconds:
+        raise BadRecord(f"its span starts at {span[0]:g} s, where the video has ended ({duration_seconds:g} s)")
+    return [span[0], min(span[1], duration_seconds)]
+
+
+def _reply(draft: Draft, gold: str) -> str:
+    """Return the record's own chain of thought as a reply, in the tags of VideoP2R (arXiv 2511.11113)."""
+    seen = f"<observation>{draft.observation}</observation>" if draft.observation else ""
+    return f"{seen}<think>{draft.think}</think><answer>{gold}</answer>"

@@ -1,0 +1,52 @@
+"""What happens to one video of labelled records: its frames are found. Also a process that does so over pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from dataclasses import asdict
+from typing import IO, Any
+
+from reelgym.errors import MediaError, WorkError
+from reelgym.video import FrameSpec, probe, read
+
+_LOOK_SIDE = 32
+
+
+def look(path: str, frames: int, fps: float) -> dict[str, Any]:
+    """Return {video, instants, times, warnings} of a video, or {quarantine} with the reason it cannot be used.
+
+    `instants` are the middles of `frames` equal parts of the video, or of fewer where that would be more than `fps`
+    per second; an even number, at least 2. `times` are the true times of the frames shown then, each once.
+    """
+    try:
+        video = probe(path)
+        count = max(2, min(frames, int(video.duration_seconds * fps)) // 2 * 2)
+        instants = [round((place + 0.5) * video.duration_seconds / count, 6) for place in range(count)]
+        found = read(video, FrameSpec(times=tuple(instants), short_side=_LOOK_SIDE))
+    except MediaError as error:
+        return {"quarantine": {"path": error.path, "boundary": error.boundary, "reason": error.reason}}
+    times = sorted(set(found.times.tolist()))
+    return {"video": asdict(video), "instants": instants, "times": times, "warnings": list(found.warnings)}
+
+
+def serve(jobs: IO[str], results: IO[str]) -> None:
+    """Answer every line of `jobs` ({path, frames, fps}) with one line of `results`, until the pipe closes."""
+    for line in jobs:
+        try:
+            result = look(**json.loads(line))
+        except WorkError as error:
+            result = {"failed": str(error)}
+        results.write(json.dumps(result) + "\n")
+        results.flush()
+
+
+if __name__ == "__main__":
+    _limit = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (_limit, _limit))
+    # What a library prints must not reach the pipe of results.
+    _results = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    serve(sys.stdin, _results)
