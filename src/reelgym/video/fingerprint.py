@@ -7,7 +7,7 @@ by frame under one time shift; so a corpus costs about one sort.
 
 Reference: the perceptual hash is the usual DCT hash (Zauner, "Implementation and benchmarking of perceptual image hash
 functions", 2010), with signs instead of a median. Bands, colours, the alignment and all numbers are ours. Mirrored,
-sped-up and re-framed copies are not found, nor excerpts of less than half of the shorter video's frames.
+sped-up and re-framed copies are not found, nor excerpts of less than three fifths of the shorter video's frames.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ _BAND, _STRIDE = 24, 10
 _FLAT = 4.0
 """Standard deviation of grey levels up to which a frame shows nothing to be known by."""
 
-_BITS_APART, _COLOURS_APART = 15, 10.0
-"""Frames count as the same up to so many differing bits of 64 and so large a mean difference of grid colours."""
+_APART = 20.0
+"""Frames count as the same up to this sum of differing bits of 64 and mean difference of the grid's colours. On 31 real
+clips a crop of 5% per side made medians of 5 to 16 bits with 1 to 8 grey levels; other videos differ by about 40."""
 
-_SHARE = 0.5
+_SHARE = 0.6
 """Share of the shorter video's frames that must be found in the other one."""
 
 _ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1)
@@ -94,14 +95,14 @@ def fingerprint(frames: Frames) -> Fingerprint:
 def same(one: Fingerprint, other: Fingerprint) -> bool:
     """Return whether two fingerprints show the same video, or one of them much of the other.
 
-    Frames are paired where bits and colours agree; half of the frames of the shorter one must find a partner under
-    one time shift.
+    Frames are paired where bits and colours agree; three fifths of the frames of the shorter one must find a partner
+    under one time shift.
     """
     if len(one.times) == 0 or len(other.times) == 0:
         return False
     apart = _ONES[one.bits[:, None] ^ other.bits[None]].sum(axis=2)
     tint = np.abs(one.colours[:, None].astype(np.int16) - other.colours[None]).mean(axis=2)
-    left, right = np.nonzero((apart <= _BITS_APART) & (tint <= _COLOURS_APART))
+    left, right = np.nonzero(apart + tint <= _APART)
     if len(left) == 0:
         return False
     shifts = other.times[right] - one.times[left]
