@@ -452,12 +452,8 @@ def _estimated(found: dict[str, Any], as_json: bool) -> None:
     """Print what a run would take."""
     if as_json:
         return print_json(found)
-    scale = {
-        "hours": (1, "h of video"),
-        "samples": (1, "samples"),
-        "disk_bytes": (2**20, "MiB"),
-        "seconds": (60, "min"),
-    }
+    spent = (60, "min") if found["seconds"][1] > 120 else (1, "s")
+    scale = {"hours": (1, "h of video"), "samples": (1, "samples"), "disk_bytes": (2**20, "MiB"), "seconds": spent}
     rows = [(name, *(f"{value / scale[name][0]:.2f}" for value in found[name]), scale[name][1]) for name in scale]
     timed = found["timed"]
     table("", ("estimate", "low", "likely", "high", "unit"), rows)

@@ -61,10 +61,7 @@ def list_inputs(inputs: Sequence[str | Path], seed: int) -> Listing:
     """
     found = search([str(item) for item in inputs])
     root = Path(os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in found.paths]))
-    unreadable = tuple(
-        {"path": folder, "boundary": "open", "reason": f"{words}: nothing in this folder was read"}
-        for folder, words in found.unreadable
-    )
+    unreadable = tuple({"path": path, "boundary": "open", "reason": words} for path, words in found.unreadable)
     return Listing(root, tuple(_entry(path, root, seed) for path in found.paths), unreadable)
 
 

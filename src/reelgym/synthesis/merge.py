@@ -96,15 +96,15 @@ def _checked(paths: Sequence[Path]) -> list[_Part]:
     parts = sorted((_Part(path) for path in paths), key=lambda part: part.number)
     if not parts:
         raise RequestError("no shards given: give the folders of `reelgym synth --shard 1/N` to `N/N`")
-    first, names = parts[0], {part.number: part.path for part in reversed(parts)}
+    first, names = parts[0], dict[int, Path]()
     for part in parts:
         changed = changes(first.settings | {"shards": first.count}, part.settings | {"shards": part.count})
         if changed:
             raise RequestError(f"{part.path} is of another run than {first.path} ({'; '.join(changed)})")
-        if names[part.number] != part.path:
-            raise RequestError(
-                f"shard {part.number}/{part.count} is given twice, {names[part.number]} and {part.path}: give it once"
-            )
+        if part.number in names:
+            both = f"{names[part.number]} and {part.path}"
+            raise RequestError(f"shard {part.number}/{part.count} is given twice, {both}: give it once")
+        names[part.number] = part.path
     missing = [f"{number}/{first.count}" for number in range(1, first.count + 1) if number not in names]
     if missing:
         raise RequestError(f"shards {', '.join(missing)} are missing: give all {first.count}")

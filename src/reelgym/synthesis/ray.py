@@ -95,9 +95,12 @@ class RayPool:
         if not self._ray.is_initialized():
             settings: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
             if "RAY_ADDRESS" not in os.environ:
-                paths = os.pathsep.join(path for path in sys.path if path)
-                settings |= {"include_dashboard": False, "runtime_env": {"env_vars": {"PYTHONPATH": paths}}}
-                settings |= {} if self._workers is None else {"num_cpus": self._workers}
+                # The processes of a cluster started here find reelgym where this one does.
+                os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+                # No telemetry; and without Ray's dashboard every process would wait for its exporter of metrics.
+                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+                os.environ.setdefault("RAY_enable_metrics_collection", "0")
+                settings |= {"include_dashboard": False, "num_cpus": self._workers}
             self._ray.init(**settings)
             self._is_ours = True
         return self
