@@ -12,6 +12,7 @@ from video_clips import number_of, numbered
 
 from reelgym.errors import MediaError, WorkError
 from reelgym.video import Frames, FrameSpec, Store, Video, identify, probe, read, store, write_mp4
+from reelgym.video.probing import Scheme
 
 SPEC = FrameSpec(fps=5, short_side=32)
 
@@ -146,9 +147,9 @@ def test_a_source_is_hashed_once_while_it_stays_the_same(
     count: list[str] = []
     plain = identify
 
-    def counted(path: str) -> str:
+    def counted(path: str, scheme: Scheme) -> str:
         count.append(path)
-        return plain(path)
+        return plain(path, scheme)
 
     monkeypatch.setattr(store, "identify", counted)
     kept = Store(tmp_path / "s")

@@ -1,4 +1,4 @@
-"""Video files among paths and folders."""
+"""Video files among paths, folders, URIs and tars."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reelgym.errors import RequestError
+from reelgym.errors import MediaError, RequestError
+from reelgym.video.places import members_of, parse, refuse_unknown_scheme
+from reelgym.video.remote import listed, scheme_of
 from reelgym.video.sniff import HEAD_BYTES, container_of
 
 _NAMES = """
@@ -24,7 +26,7 @@ class Found:
     Args:
         paths: Files to probe, sorted, each file once.
         ignored: How many other files the folders held.
-        unreadable: (folder, reason) of folders below the inputs that could not be searched.
+        unreadable: (folder or tar, reason) of what lies below the inputs and could not be searched, or only in part.
     """
 
     paths: tuple[str, ...]
@@ -33,12 +35,14 @@ class Found:
 
 
 def search(inputs: Sequence[str]) -> Found:
-    """Return the video files of these files and folders.
+    """Return the places of the video files of these files, folders and URIs.
 
     A file named directly is always passed on. In a folder, searched to the bottom, hidden names included, a file is
     passed on if it has a video's extension, whatever it holds (`probe` says what is wrong with it), or if its first
-    bytes are a video's, whatever its name; every other file is ignored and counted. Symbolic links are followed,
-    loops are not; a file reached twice counts once. A folder below an input that may not be searched is listed.
+    bytes are a video's, whatever its name; under a URI the extension alone decides, since a look costs a request. A
+    `.tar` stands for its members, which are judged by extension. Every other file is ignored and counted. Symbolic
+    links are followed, loops are not; a file reached twice counts once. A folder below an input that may not be
+    searched, and a damaged tar, are listed.
 
     Raises:
         RequestError: If a path does not exist or may not be searched, or nothing was found.
@@ -49,17 +53,15 @@ def search(inputs: Sequence[str]) -> Found:
     ignored = 0
     unreadable: dict[str, str] = {}
     for given in map(os.fspath, inputs):
-        if not os.path.exists(given):
-            raise RequestError(f"{given}: no such file or folder; give video files or folders that hold some")
-        for path, direct in _files(given, unreadable):
+        for path, direct in _candidates(given, unreadable):
             if direct or _looks_like_video(path):
-                real = os.path.realpath(path)
+                real = path if scheme_of(path) else os.path.realpath(path)
                 paths[real] = min(paths.get(real, path), path)
             else:
                 ignored += 1
     if not paths:
         what = f"{ignored} files that are no videos" if ignored else "no files"
-        what += f" and {len(unreadable)} folders that may not be searched" if unreadable else ""
+        what += f" and {len(unreadable)} folders or tars that may not be searched" if unreadable else ""
         raise RequestError(f"{', '.join(inputs)}: holds {what}; give video files or folders that hold some")
     return Found(tuple(sorted(paths.values())), ignored, tuple(sorted(unreadable.items())))
 
@@ -67,6 +69,33 @@ def search(inputs: Sequence[str]) -> Found:
 def find_videos(inputs: Sequence[str]) -> list[str]:
     """Return the sorted paths of `search`."""
     return list(search(inputs).paths)
+
+
+def _candidates(given: str, unreadable: dict[str, str]) -> Iterator[tuple[str, bool]]:
+    """Yield (place, named directly) for one input, members instead of tars."""
+    if scheme_of(given) is None and parse(given).member is None and not os.path.exists(given):
+        refuse_unknown_scheme(given)
+        raise RequestError(f"{given}: no such file or folder; give video files or folders that hold some")
+    for path, direct in _remote_files(given) if scheme_of(given) else _files(given, unreadable):
+        if not path.lower().endswith(".tar") or (direct and parse(path).member):
+            yield path, direct
+            continue
+        try:
+            members, damage = members_of(path)
+        except MediaError as error:
+            if direct:
+                raise RequestError(f"{path}: {error.reason}") from error
+            unreadable[path] = f"{error.reason}: nothing in it was read"
+            continue
+        if damage:
+            unreadable[path] = damage
+        yield from ((member, False) for member in members)
+
+
+def _remote_files(given: str) -> Iterator[tuple[str, bool]]:
+    """Yield (URI, named directly) for a URI of a file, of a member of a tar, or of a prefix."""
+    names = None if parse(given).member else listed(given)
+    yield from [(given, True)] if names is None else ((name, False) for name in names)
 
 
 def _files(given: str, unreadable: dict[str, str]) -> Iterator[tuple[str, bool]]:
@@ -80,7 +109,7 @@ def _files(given: str, unreadable: dict[str, str]) -> Iterator[tuple[str, bool]]
         words = error.strerror or str(error)
         if error.filename == given:
             raise RequestError(f"{given}: cannot be searched ({words}); give a folder that may be read") from error
-        unreadable[str(error.filename)] = words
+        unreadable[str(error.filename)] = f"{words}: nothing in this folder was read"
 
     for folder, folders, names in os.walk(given, onerror=note, followlinks=True):
         real = os.path.realpath(folder)
@@ -101,6 +130,8 @@ def _looks_like_video(path: str) -> bool:
     """Say whether a file found in a folder is passed on: by its extension, else by its first bytes."""
     if os.path.splitext(path)[1].lower() in EXTENSIONS:
         return True
+    if scheme_of(path) or parse(path).member:
+        return False
     try:
         with open(path, "rb") as file:
             return container_of(file.read(HEAD_BYTES)) is not None

@@ -33,6 +33,7 @@ _REFUSALS: tuple[tuple[bytes, str], ...] = (
     (b"#EXTM3U", "a playlist that points to other files; give the files themselves"),
     (b"ffconcat", "a script that points to other files; give the files themselves"),
     (b"<?xml", "an XML text, not a video"),
+    (b"\x1f\x8b", "a compressed archive; unpack it, or pack the videos into a plain .tar"),
     (b"PK\x03\x04", "a zip archive; unpack it and give the videos in it"),
 )
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 import time
 from collections.abc import Iterator
 
@@ -15,6 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from reelgym.errors import MediaError
+from reelgym.video.places import Target, opened_place
 from reelgym.video.sniff import HEAD_BYTES, container_of, refusal
 
 LIMIT_SECONDS = 600.0
@@ -25,6 +24,8 @@ MAX_PIXELS = 64 * 1024 * 1024
 
 MIN_SIDE = 28
 """Smallest displayed side, in pixels: smaller pictures hold less than one visual token of any model here."""
+
+_BUFFER_BYTES = 256 * 1024
 
 _NOT_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 
@@ -80,33 +81,22 @@ def check_deadline(path: str, deadline: float) -> None:
 
 @contextlib.contextmanager
 def opened(path: str, deadline: float, threads: int = 1) -> Iterator[Source]:
-    """Open a local file as video and yield its Source.
+    """Open what lies at a place as video and yield its Source.
 
     The name is data: it is never read as a protocol, a pattern or an option. The demuxer follows from the first
     bytes, other protocols than `file` are shut. Of several video streams the one flagged default is taken, then the
     largest, then the first; cover pictures are no video.
 
     Args:
-        path: The file.
+        path: A place: a path, a URI, a member of a tar.
         deadline: The reading of `time.monotonic()` after which work on it ends in a MediaError.
         threads: Of the decoder, which then works on several frames at once.
 
     Raises:
         MediaError: With boundary `open` where this cannot be read as a video.
     """
-    name = _demuxer(path)
-    try:
-        container = av.open(
-            "file:" + path,
-            mode="r",
-            format=name,
-            options={"max_pixels": str(MAX_PIXELS)},
-            container_options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
-        raise MediaError(path, "open", f"cannot be read as {name}: {_words(error)}") from error
-    with container:
+    with contextlib.ExitStack() as stack:
+        container = stack.enter_context(_container(path, stack.enter_context(opened_place(path, deadline))))
         stream = _choose(path, container)
         for other in container.streams:
             if other.index != stream.index:
@@ -118,13 +108,34 @@ def opened(path: str, deadline: float, threads: int = 1) -> Iterator[Source]:
         yield Source(path, container, stream, deadline)
 
 
-def _demuxer(path: str) -> str:
-    """Return the demuxer for a path, by its first bytes."""
+def _container(path: str, target: Target) -> av.container.InputContainer:
+    """Return the opened container of what lies at a place."""
+    name = _demuxer(path, target)
+    # What lies behind an open file may open nothing else at all.
+    here = {"file": "file:" + target, "whitelist": "file"} if isinstance(target, str) else {"whitelist": "none"}
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise MediaError(path, "open", "not a file; a folder is searched by naming it on the command line")
-        with open(path, "rb") as file:
-            head = file.read(HEAD_BYTES)
+        return av.open(
+            here.get("file", target),
+            mode="r",
+            format=name,
+            options={"max_pixels": str(MAX_PIXELS)},
+            container_options={"protocol_whitelist": here["whitelist"]},
+            metadata_errors="replace",
+            buffer_size=_BUFFER_BYTES,
+        )
+    except (av.FFmpegError, OSError, ValueError, UnicodeError) as error:
+        raise MediaError(path, "open", f"cannot be read as {name}: {_words(error)}") from error
+
+
+def _demuxer(path: str, target: Target) -> str:
+    """Return the demuxer for what lies at a place, by its first bytes."""
+    try:
+        if isinstance(target, str):
+            with open(target, "rb") as file:
+                head = file.read(HEAD_BYTES)
+        else:
+            head = target.read(HEAD_BYTES)
+            target.seek(0)
     except (OSError, ValueError) as error:
         raise MediaError(path, "open", _words(error)) from error
     name = container_of(head)

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from reelgym.errors import MediaError, WorkError
 from reelgym.video.decode import read_many
-from reelgym.video.probing import identify
+from reelgym.video.places import about
+from reelgym.video.probing import identify, scheme_of_identity
+from reelgym.video.remote import About, scheme_of
 from reelgym.video.types import Frames, FrameSpec
 
 _MAGIC = b"reelgym-frames-1"
@@ -65,7 +67,7 @@ class Store:
         self.root, self.limit_bytes = os.fspath(root), limit_bytes
         self._hits = self._misses = self._rebuilt = 0
         self._verified: set[str] = set()
-        self._identities: dict[tuple[str, int, int], str] = {}
+        self._identities: dict[tuple[str, About, str], str] = {}
         self._written = 0
         self._known = 0
         try:
@@ -131,13 +133,14 @@ class Store:
         if path is None:
             raise MediaError(identity, "open", "not in the frame store and no file is known for it; give --media-root")
         try:
-            about = os.stat(path)
-        except (OSError, ValueError) as error:
-            words = getattr(error, "strerror", None) or str(error)
-            raise MediaError(path, "open", f"{words}; the content {identity} is needed from it") from error
-        version = (os.path.realpath(path), about.st_size, about.st_mtime_ns)
+            told = about(path)
+        except MediaError as error:
+            raise MediaError(path, "open", f"{error.reason}; the content {identity} is needed from it") from error
+        place = path if scheme_of(path) else os.path.realpath(path)
+        scheme = scheme_of_identity(identity)
+        version = (place, told, scheme)
         if version not in self._identities:
-            self._identities[version] = identify(path)
+            self._identities[version] = identify(path, scheme)
         if (actual := self._identities[version]) != identity:
             change = f"the file has changed: its content is {actual}, asked for is {identity}"
             raise MediaError(path, "open", f"{change}; restore it or make the dataset again")

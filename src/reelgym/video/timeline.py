@@ -14,6 +14,8 @@ from av.video.frame import VideoFrame
 from reelgym.errors import MediaError
 from reelgym.video.clock import LONGEST_END, MICRO, Clock, ticks_to_micro
 from reelgym.video.picture import Orientation, displayed_size, orientation_of
+from reelgym.video.places import about
+from reelgym.video.remote import About
 from reelgym.video.source import LIMIT_SECONDS, MAX_PIXELS, MIN_SIDE, Source, opened
 
 
@@ -45,15 +47,32 @@ class Timeline:
         return bisect.bisect_right(self.times, instant) - 1
 
 
+_KEPT_PACKETS = 200_000
+_last: list[tuple[str, About, Timeline]] = []
+"""The timeline used last, with the place and version of its file: at most one."""
+
+
 def examine(path: str, deadline: float | None = None) -> Timeline:
     """Return the timeline of a file: one pass over its packets, pictures decoded only up to the first one.
 
-    Where packet times are missing or jump, the whole file is decoded once to know its end.
+    Where packet times are missing or jump, the whole file is decoded once to know its end. The last timeline is kept
+    while the file stays as it is, since a file is probed and then read.
 
     Raises:
         MediaError: If it cannot be opened, shows no picture, or is too small.
     """
     deadline = time.monotonic() + LIMIT_SECONDS if deadline is None else deadline
+    told = about(path)
+    if _last and _last[0][:2] == (path, told):
+        return _last[0][2]
+    _last.clear()
+    timeline = _examined(path, deadline)
+    if told.tag and about(path) == told and len(timeline.ticks) <= _KEPT_PACKETS:
+        _last.append((path, told, timeline))
+    return timeline
+
+
+def _examined(path: str, deadline: float) -> Timeline:
     with opened(path, deadline) as source:
         notes = _Notes()
         first = notes.fill(source)
