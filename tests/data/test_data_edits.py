@@ -27,6 +27,8 @@ EVERY = (
     Edit("tiles", (2, 2, 0.1, 1, 0, 2, 3)),
     Edit("channels", (2, 1, 0)),
     Edit("tone", (1.2, -0.1, 0.5)),
+    Edit("shade", (30.0, 0.5)),
+    Edit("dapple", (1, 2, 0.5, 1.5)),
     Edit("zoom_out", (1.3,)),
     Edit("shape", ("triangle", 0.5, 0.5, 0.4, 10.0, 255, 0, 0), 1.0, 2.0),
 )
@@ -84,6 +86,19 @@ def test_tone_is_gain_offset_and_distance_from_grey() -> None:
     assert len(set(one(pixels, "tone", 1.0, 0.0, 0.0).ravel().tolist())) == 1
 
 
+def test_shade_lights_one_side_as_much_as_it_darkens_the_other() -> None:
+    grey = np.full((1, 4, 4, 3), 100, np.uint8)
+    # Pixel centres at -0.75, -0.25, 0.25, 0.75 of the way: 100 * (1 + 0.4 * x).
+    assert one(grey, "shade", 0.0, 0.4)[0, 0, :, 0].tolist() == [70, 90, 110, 130]
+    assert one(grey, "shade", 270.0, 0.4)[0, :, 0, 0].tolist() == [130, 110, 90, 70]
+
+
+def test_dapple_brightens_each_place_by_its_own_factor() -> None:
+    grey = np.full((1, 5, 4, 3), 100, np.uint8)
+    # The fifth row is over: it goes with the last place.
+    assert one(grey, "dapple", 2, 2, 0.5, 1.0, 1.5, 2.0)[0, :, ::2, 0].tolist() == [[50, 100]] * 2 + [[150, 200]] * 3
+
+
 def test_zooming_out_leaves_a_black_border_and_keeps_the_size() -> None:
     bright = np.full((2, 20, 40, 3), 200, np.uint8)
     small = one(bright, "zoom_out", 2.0)
@@ -128,6 +143,9 @@ def test_an_edit_of_a_span_that_would_change_the_size_is_refused() -> None:
         ("tiles", (2, 2, 3.0, 0, 1, 2, 3), "0 to 0.8"),
         ("channels", (0, 1), "0, 1, 2 in another order"),
         ("tone", (9.0, 0.0, 1.0), "give 0 to 4"),
+        ("shade", (0, 2.0), "strength of 0 to 1"),
+        ("dapple", (1, 2, 0.5), "a factor for each place"),
+        ("dapple", (1, 1, 9.0), "factors of 0 to 4"),
         ("zoom_out", (0.5,), "give 1 to 8"),
         ("shape", ("star", 0.5, 0.5, 0.2, 0, 1, 2, 3), "unknown shape"),
         ("shape", ("circle", 0.5, 0.5, 9.0, 0, 1, 2, 3), "size is above 0"),
@@ -145,8 +163,8 @@ def test_an_unknown_edit_and_too_many_are_refused() -> None:
         Edit.from_json({"name": "rotat"})
     with pytest.raises(RequestError, match="no finite number"):
         Edit("rotate", (float("nan"),))
-    with pytest.raises(RequestError, match="at most 256"):
-        apply(ramp(), (0.0,), [Edit("rotate", (180,))] * 257)
+    with pytest.raises(RequestError, match="at most 512"):
+        apply(ramp(), (0.0,), [Edit("rotate", (180,))] * 513)
 
 
 def test_every_edit_survives_the_trip_through_json() -> None:

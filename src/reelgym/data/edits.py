@@ -21,7 +21,7 @@ from reelgym.errors import RequestError, unknown
 Pixels = NDArray[np.uint8]
 Argument = int | float | str
 
-MOST = 256
+MOST = 512
 """Edits that one part may carry: a limit for files that were not made by us."""
 
 SHAPES = ("circle", "square", "triangle")
@@ -41,7 +41,8 @@ class Edit:
     """One change of the frames of a part.
 
     Attributes:
-        name: Of a function of this module: `rotate`, `flip`, `crop`, `tiles`, `channels`, `tone`, `zoom_out`, `shape`.
+        name: Of a function of this module: `rotate`, `flip`, `crop`, `tiles`, `channels`, `tone`, `shade`, `dapple`,
+            `zoom_out`, `shape`.
         args: Its arguments after the pixels.
         start: Only frames from this time on, in seconds; None from the first one on.
         stop: Only frames before this time; None up to the last one.
@@ -214,6 +215,40 @@ def tone(pixels: Pixels, gain: float, offset: float, saturation: float) -> Pixel
     values = pixels.astype(np.float64)
     grey = (0.299 * values[..., 0] + 0.587 * values[..., 1] + 0.114 * values[..., 2])[..., None]
     return _rounded((grey + saturation * (values - grey)) * gain + 255.0 * offset)
+
+
+@_edit
+def shade(pixels: Pixels, degrees: float, strength: float) -> Pixels:
+    """Return the frames lit from one side: 1 - strength times as bright at one edge, 1 + strength at the other.
+
+    Args:
+        pixels: (F, H, W, 3).
+        degrees: Where the light comes from: 0 the right, 90 the lower side, 180 the left, 270 the upper side.
+        strength: 0 to 1.
+    """
+    if not 0 <= strength <= 1:
+        raise RequestError(f"shade {strength}: give a strength of 0 to 1")
+    height, width = pixels.shape[1:3]
+    across, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    x, y = (np.arange(width) + 0.5) / width * 2 - 1, ((np.arange(height) + 0.5) / height * 2 - 1)[:, None]
+    light = 1 + strength * (x * across + y * down) / (abs(across) + abs(down))
+    return _rounded(pixels * light[..., None])
+
+
+@_edit
+def dapple(pixels: Pixels, rows: int, columns: int, *gains: float) -> Pixels:
+    """Return the frames cut into a grid as in `tiles`, each place of it brightened by its own factor of 0 to 4."""
+    if not (1 <= rows <= 16 and 1 <= columns <= 16) or len(gains) != rows * columns:
+        raise RequestError(
+            f"dapple {(rows, columns, *gains)}: give 1 to 16 rows and columns and a factor for each place"
+        )
+    if not all(0 <= gain <= 4 for gain in gains):
+        raise RequestError(f"dapple {gains}: give factors of 0 to 4")
+    height, width = pixels.shape[1:3]
+    down = np.minimum(np.arange(height) // max(1, height // rows), rows - 1)
+    across = np.minimum(np.arange(width) // max(1, width // columns), columns - 1)
+    light = np.array(gains, np.float64).reshape(rows, columns)[down][:, across]
+    return _rounded(pixels * light[..., None])
 
 
 @_edit
