@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reelgym.video.source import LIMIT_SECONDS, opened
+from reelgym.video.source import LIMIT_SECONDS
+from reelgym.video.timeline import examine
 
 
 @dataclass(frozen=True, eq=False)
 class Packets:
-    """The packets of a video stream in the order shown; P is 0 where the file gives no times.
+    """The packets of a video stream in the order shown; P is 0 where the file gives no times to trust.
 
     Attributes:
-        times: (P,) float64, seconds after the first, ascending.
+        times: (P,) float64, seconds after the first frame, ascending.
         sizes: (P,) int64, bytes.
         keys: (P,) bool, whether decoding can begin here.
     """
@@ -32,24 +33,24 @@ class Packets:
 
 
 def packets(path: str, *, limit_seconds: float = LIMIT_SECONDS) -> Packets:
-    """Return the packets of a file without decoding a picture: thousands of times faster than playing it.
+    """Return the packets of a file; nothing is read again where the file was probed or read just before.
 
     Args:
-        path: A local file.
+        path: As for `probe`.
         limit_seconds: Wall-clock limit.
 
     Raises:
-        MediaError: The file cannot be opened.
+        MediaError: The file cannot be read.
     """
-    found: list[tuple[int, int, bool]] = []
-    with opened(path, time.monotonic() + limit_seconds) as source:
-        for packet in source.packets():
-            if packet.size == 0:
-                break
-            if packet.pts is not None and not packet.is_discard:
-                found.append((packet.pts, packet.size, packet.is_keyframe))
-        base = source.stream.time_base
-    if not found or base is None:
+    timeline = examine(path, time.monotonic() + limit_seconds)
+    if not timeline.regular:
         return Packets.none()
-    ticks, sizes, keys = (np.array(column) for column in zip(*sorted(found), strict=True))
-    return Packets((ticks - ticks[0]) * float(base), sizes.astype(np.int64), keys.astype(np.bool_))
+    key = set(timeline.keys)
+    first = timeline.order[0]
+    found = sorted(
+        (tick, timeline.sizes[place], place in key)
+        for place, tick in enumerate(timeline.ticks)
+        if tick is not None and tick >= first
+    )
+    ticks, sizes, keys = (np.array(column) for column in zip(*found, strict=True))
+    return Packets((ticks - first) * float(timeline.time_base), sizes.astype(np.int64), keys.astype(np.bool_))

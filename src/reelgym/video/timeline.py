@@ -23,12 +23,13 @@ from reelgym.video.source import LIMIT_SECONDS, MAX_PIXELS, MIN_SIDE, Source, op
 class Timeline:
     """The times of a stream and what its first picture shows.
 
-    `ticks` are the packets' presentation times in file order, None where absent or not shown; `keys` the places of key
+    `ticks` are the packets' presentation times in file order, None where absent or not shown; `sizes` their bytes; `keys` the places of key
     frames in it. `order` are the ticks shown, ascending from `start` on, `times` the same in microseconds after
     it. `regular` says that these can be trusted, so that wanted frames can be planned; else `order` is empty.
     """
 
     ticks: list[int | None]
+    sizes: list[int]
     keys: list[int]
     start: int | None
     order: list[int]
@@ -89,6 +90,7 @@ class _Notes:
 
     def __init__(self) -> None:
         self.ticks: list[int | None] = []
+        self.sizes: list[int] = []
         self.durations: dict[int, int] = {}
         self.keys: list[int] = []
         self.trusted = True
@@ -111,6 +113,7 @@ class _Notes:
             self._last_dts = packet.dts if packet.dts is not None else self._last_dts
             shown = packet.pts is not None and not packet.is_discard and not packet.is_corrupt
             self.ticks.append(packet.pts if shown else None)
+            self.sizes.append(packet.size)
             if packet.pts is not None and packet.duration:
                 self.durations[packet.pts] = packet.duration
         self.cut |= source.broken or 0 < len(self.ticks) < source.stream.frames
@@ -142,6 +145,7 @@ def _assemble(source: Source, notes: _Notes, first: VideoFrame) -> Timeline:
         warnings.append(f"{lost} frames before the first that can be decoded were left out")
     return Timeline(
         ticks=notes.ticks,
+        sizes=notes.sizes,
         keys=notes.keys,
         start=start,
         order=order if regular else [],
