@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from reelgym.errors import RequestError, WorkError
 from reelgym.models.base import Policy, Prompt
+from reelgym.models.recompute import recomputed
 from reelgym.training.packing import PackItem, group_entropies, group_logprobs, micro_batches, padded_logprobs
 
 LENGTHS = ((5, 3, 0, 9), (4,), (1, 1, 1, 1), (0,), (7, 8, 6), (), (6, 2, 8, 3), (12,))
@@ -117,16 +118,60 @@ def test_a_completion_sees_neither_its_siblings_nor_other_groups(policy: Policy)
     assert torch.equal(flat(before[1:]), flat(after[1:]))
 
 
-def test_gradient_checkpointing_changes_nothing(policy: Policy) -> None:
+def test_gradient_checkpointing_changes_neither_value_nor_gradient(policy: Policy) -> None:
     items = make_items(policy)
-    plain = gradients(policy, flat(group_logprobs(policy, items)).sum())
-    kind = "activation" if hasattr(policy.model, "activation_checkpointing_enable") else "gradient"
-    getattr(policy.model, f"{kind}_checkpointing_enable")()
-    policy.model.train()
-    again = gradients(policy, flat(group_logprobs(policy, items)).sum())
-    getattr(policy.model, f"{kind}_checkpointing_disable")()
-    policy.model.eval()
-    assert largest_relative(again, plain) < 1e-6
+    plain, again = (group_logprobs(policy, items, recompute=on) for on in (False, True))
+    assert torch.equal(flat(plain), flat(again))
+    slopes = [gradients(policy, flat(found).square().sum()) for found in (again, plain)]
+    assert largest_relative(*slopes) < 1e-6
+
+
+def test_gradient_checkpointing_reaches_a_trained_tower(policy: Policy) -> None:
+    found = []
+    for on in (True, False):
+        with recomputed(policy.model, on=on):
+            items = make_items(policy, ((3, 5), (2,)), grad=True)
+        found.append(gradients(policy, flat(group_logprobs(policy, items, recompute=on)).sum()))
+    assert any(name.startswith("model.visual") for name in found[0])
+    assert largest_relative(*found) < 1e-6
+
+
+def test_checkpointed_layers_keep_their_input_alone_and_run_once_more(policy: Policy) -> None:
+    items = make_items(policy, ((3, 5),))
+    kept, runs = [], []
+    layers = policy.model.model.language_model.layers
+    for on in (False, True):
+        count: list[int] = []
+        hooks = [layer.self_attn.register_forward_hook(lambda *_, seen=count: seen.append(1)) for layer in layers]
+        sizes: dict[int, int] = {}
+
+        def keep(tensor: torch.Tensor, sizes: dict[int, int] = sizes) -> torch.Tensor:
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = flat(group_logprobs(policy, items, recompute=on)).sum()
+        kept.append(sum(sizes.values()))
+        loss.backward()
+        policy.model.zero_grad()
+        runs.append(len(count))
+        for hook in hooks:
+            hook.remove()
+    assert runs == [len(layers), 2 * len(layers)]
+    assert kept[1] < 0.8 * kept[0]
+    assert not any("forward" in vars(layer) for layer in layers)
+
+
+def test_without_gradients_nothing_is_recomputed(policy: Policy) -> None:
+    layers = policy.model.model.language_model.layers
+    with torch.no_grad(), recomputed(policy.model):
+        assert not any("forward" in vars(layer) for layer in layers)
+    with recomputed(policy.model):
+        assert all("forward" in vars(layer) for layer in layers)
+        layers[0].forward = plain = layers[0].forward  # What was put there before is put back.
+        with recomputed(policy.model):
+            assert layers[0].forward is not plain
+        assert layers[0].forward is plain
 
 
 def test_bfloat16_stays_near_the_padded_form(policy: Policy) -> None:

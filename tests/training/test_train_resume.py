@@ -30,7 +30,7 @@ def train(run: Any, out: Path, progress: Callable[[int, int], None] | None = Non
 RUNS = {
     "rl": lambda: rl_run(evaluated=True, eval_every=2),
     "rl_inner_steps": lambda: rl_run(inner_steps=2, minibatches=3, kl_coef=0.1),
-    "rl_lora": lambda: rl_run(lora_rank=2, kl_coef=0.1),
+    "rl_lora": lambda: rl_run(lora_rank=2, kl_coef=0.1, gradient_checkpointing=True),
     "sft": lambda: sft_run(evaluated=True, eval_every=2),
 }
 

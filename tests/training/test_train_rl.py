@@ -55,6 +55,17 @@ def test_micro_batches_do_not_change_the_gradient_of_a_step(tmp_path: Path) -> N
         torch.testing.assert_close(gradients[1][name], value, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("settings", [{"lora_rank": 2}, {"train_tower": True, "kl_coef": 0.1}], ids=str)
+def test_gradient_checkpointing_does_not_change_a_run(settings: dict[str, Any], tmp_path: Path) -> None:
+    plain = train(rl_run(steps=2, **settings), tmp_path / "plain")
+    again = train(rl_run(steps=2, gradient_checkpointing=True, **settings), tmp_path / "again")
+    for left, right in zip(numbers(plain), numbers(again), strict=True):
+        assert left == pytest.approx(right, rel=1e-5, abs=1e-6)
+    left, right = weights_of(plain, 2), weights_of(again, 2)
+    for name, value in left.items():
+        torch.testing.assert_close(right[name], value, rtol=1e-5, atol=1e-6)
+
+
 def test_two_ranks_take_the_steps_of_one(tmp_path: Path) -> None:
     alone = train(rl_run(steps=2, evaluated=True, weight_decay=0.0), tmp_path / "alone")
     with socket.socket() as free:

@@ -14,6 +14,23 @@ from reelgym.training.config import Data, RLConfig, RLRun, mvp_rubric
 
 Size = Literal["auto", "tiny", "3b-24gb", "7b-80gb"]
 
+_HUB = RLConfig(
+    steps=500,
+    lr=1e-5,
+    warmup_steps=10,
+    prompts_per_step=8,
+    group_size=8,
+    max_completion_tokens=512,
+    eval_tokens=512,
+    eval_every=50,
+    save_every=50,
+    micro_batch_tokens=8192,
+    gradient_checkpointing=True,
+    lora_rank=32,
+    lora_alpha=64,
+    groups="drop",
+)
+
 SIZES: dict[str, RLConfig] = {
     "tiny": RLConfig(
         steps=84,
@@ -28,35 +45,16 @@ SIZES: dict[str, RLConfig] = {
         micro_batch_tokens=6000,
         groups="drop",
     ),
-    "3b-24gb": RLConfig(
-        steps=500,
-        lr=1e-5,
-        warmup_steps=10,
-        prompts_per_step=8,
-        group_size=8,
-        max_completion_tokens=512,
-        eval_tokens=512,
-        eval_every=50,
-        save_every=50,
-        micro_batch_tokens=8192,
-        lora_rank=32,
-        lora_alpha=64,
-        groups="drop",
-    ),
-    "7b-80gb": RLConfig(
-        steps=500,
+    "3b-24gb": _HUB,
+    "7b-80gb": replace(
+        _HUB,
         lr=1e-6,
-        warmup_steps=10,
         prompts_per_step=16,
-        group_size=8,
         max_completion_tokens=1024,
         eval_tokens=1024,
-        eval_every=50,
-        save_every=50,
         micro_batch_tokens=16384,
         lora_rank=64,
         lora_alpha=128,
-        groups="drop",
     ),
 }
 """Settings by what there is to train on. All are ours: the paper's hyperparameters were not published."""

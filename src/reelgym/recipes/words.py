@@ -24,6 +24,8 @@ OURS: dict[str, tuple[str, ...]] = {
     "warmup_steps": ("warmup", "warmup_ratio", "lr_warmup_steps", "num_warmup_steps", "lr_warmup_steps_ratio"),
     "schedule": ("lr_scheduler_type", "lr_scheduler", "warmup_style"),
     "weight_decay": ("wd", "optim.weight_decay"),
+    "gradient_checkpointing": ("activation_checkpointing", "activation_checkpointing.enabled",
+                               "enable_gradient_checkpointing", "use_gradient_checkpointing"),
     "max_grad_norm": ("gradient_clip", "gradient_clipping", "grad_clip", "grad_norm_clip", "clip_grad", "max_norm"),
     "kl_coef": ("beta", "kl_loss_coef", "init_kl_coef", "kl_beta", "reference_policy_kl_penalty", "kl_coefficient"),
     "clip_low": ("epsilon", "epsilon_low", "clip_ratio_low", "clip_ratio", "cliprange", "eps_clip", "ratio_clip_min",

@@ -68,6 +68,8 @@ class TrainConfig(ABC):  # noqa: B024 - abstract because only SFTConfig and RLCo
         weight_decay: AdamW's, on matrices only.
         max_grad_norm: Gradients of larger norm are scaled down to it.
         micro_batch_tokens: Most tokens of one forward; one item may exceed it, and is then alone.
+        gradient_checkpointing: Whether layers keep their inputs alone and run again in the backward pass: far less
+            memory for about a third more time, same gradients.
         max_prompt_tokens: A longer prompt is an error that names its sample.
         train_tower: Whether the vision tower learns. If not, its features are computed once per prompt and kept.
         feature_cache_prompts: Prompts whose encoding and features are kept in memory, least recently used first out.
@@ -90,6 +92,7 @@ class TrainConfig(ABC):  # noqa: B024 - abstract because only SFTConfig and RLCo
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     micro_batch_tokens: int = 8192
+    gradient_checkpointing: bool = False
     max_prompt_tokens: int = 16384
     train_tower: bool = False
     feature_cache_prompts: int = 1024

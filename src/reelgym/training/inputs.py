@@ -12,7 +12,8 @@ from torch import Tensor
 
 from reelgym.data.messages import Message
 from reelgym.errors import RequestError
-from reelgym.training.config import Media
+from reelgym.models.recompute import recomputed
+from reelgym.training.config import Media, TrainConfig
 
 if TYPE_CHECKING:
     from reelgym.models.base import Features, Policy, Prompt
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 class Inputs:
     """Least-recently-used cache of encoded prompts and, under a frozen tower, of their features in host memory."""
 
-    def __init__(self, policy: Policy, media: Media, *, max_tokens: int, keep: int, frozen_tower: bool) -> None:
-        """Keep at most `keep` prompts; refuse those of more than `max_tokens`."""
-        self._policy, self._media = policy, media
-        self._max_tokens, self._keep, self._frozen = max_tokens, keep, frozen_tower
+    def __init__(self, policy: Policy, media: Media, config: TrainConfig) -> None:
+        """Keep as many prompts as the config says, and refuse those that are longer than it allows."""
+        self._policy, self._media, self._config = policy, media, config
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
         self._features: dict[str, Features] = {}
 
@@ -36,9 +36,9 @@ class Inputs:
         """
         if key not in self._prompts:
             prompt = self._policy.encode(messages(), self._media, generate=True)
-            if len(prompt.ids) > self._max_tokens:
+            if len(prompt.ids) > (most := self._config.max_prompt_tokens):
                 raise RequestError(
-                    f"{key}: its prompt has {len(prompt.ids)} tokens, max_prompt_tokens={self._max_tokens}. "
+                    f"{key}: its prompt has {len(prompt.ids)} tokens, max_prompt_tokens={most}. "
                     "Raise it, or make samples of fewer or smaller frames"
                 )
             self._prompts[key] = prompt
@@ -48,8 +48,9 @@ class Inputs:
     def features(self, keys: Sequence[str]) -> list[Features]:
         """Return the features of prompts that `prompt` returned last; with gradients where the tower learns."""
         prompts = [self._prompts[key] for key in keys]
-        if not self._frozen:
-            found = self._policy.features(prompts)
+        if self._config.train_tower:
+            with recomputed(self._policy.model, on=self._config.gradient_checkpointing):
+                found = self._policy.features(prompts)
             self._evict()
             return found
         missing = [key for key in dict.fromkeys(keys) if key not in self._features]
@@ -65,7 +66,7 @@ class Inputs:
         return found
 
     def _evict(self) -> None:
-        while len(self._prompts) > self._keep:
+        while len(self._prompts) > self._config.feature_cache_prompts:
             key, _ = self._prompts.popitem(last=False)
             self._features.pop(key, None)
 

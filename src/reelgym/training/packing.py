@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from reelgym.errors import RequestError, WorkError
 from reelgym.models import attention
 from reelgym.models.attention import Branch, PackedLayout, Rectangle, rectangles
+from reelgym.models.recompute import recomputed
 
 if TYPE_CHECKING:
     from reelgym.models.base import Features, Policy, Prompt
@@ -67,7 +68,12 @@ def micro_batches(items: Sequence[PackItem], budget_tokens: int) -> list[list[in
 
 
 def group_logprobs(
-    policy: Policy, items: Sequence[PackItem], *, temperature: float = 1.0, chunk_tokens: int | None = None
+    policy: Policy,
+    items: Sequence[PackItem],
+    *,
+    temperature: float = 1.0,
+    chunk_tokens: int | None = None,
+    recompute: bool = False,
 ) -> list[list[Tensor]]:
     """Return the log-prob of every completion token, [item][completion] -> (T,) float32; gradients are exact.
 
@@ -81,12 +87,14 @@ def group_logprobs(
         temperature: Divides the logits, above 0.
         chunk_tokens: Tokens whose logits are held at once; None: as many as fit `LOGIT_CELLS`. Under gradients the
             chunks are recomputed in the backward pass where there are several.
+        recompute: Gradient checkpointing: layers keep their inputs alone (`models.recompute`).
 
     Raises:
         RequestError: A temperature not above 0.
         WorkError: A completion that holds a forbidden id.
     """
-    row, hidden = _forward(policy, items, temperature)
+    with recomputed(policy.model, on=recompute):
+        row, hidden = _forward(policy, items, temperature)
     logprobs, _ = _scored(policy, hidden, row.targets, temperature, False, _chunk(policy, chunk_tokens))
     return _by_item(logprobs, items)
 

@@ -21,7 +21,7 @@ from reelgym.data.trajectory import Group, Trajectory
 from reelgym.rollout.base import Sampler, SamplingParams
 from reelgym.rollout.streams import Streams
 from reelgym.training import packing
-from reelgym.training.config import Data, RLRun
+from reelgym.training.config import RLRun
 from reelgym.training.credit import Credit, Rollout, mask_of, padded, segment_index, tally_rollout
 from reelgym.training.inputs import Inputs
 from reelgym.training.metrics import Tally, timed
@@ -90,8 +90,8 @@ class Loop:
     def __init__(self, run: RLRun, session: Session, sampler: Sampler) -> None:
         """Hold what the phases share."""
         self.run, self.config, self.session, self.sampler = run, run.config, session, sampler
-        self.inputs = self._inputs_of(run.data)
-        self.eval_inputs = self._inputs_of(run.eval_data) if run.eval_data else None
+        self.inputs = Inputs(session.policy, run.data.media, run.config)
+        self.eval_inputs = Inputs(session.policy, run.eval_data.media, run.config) if run.eval_data else None
 
     def sample(self, step: int) -> list[tuple[Pick, str, Group]]:
         """Draw the groups of this rank's share of the step's prompts."""
@@ -238,7 +238,9 @@ class Loop:
         features = policy.features([item.prompt for item in items]) if own else self.inputs.features(keys)
         batch = [replace(item, features=found) for item, found in zip(items, features, strict=True)]
         with self.session.autocast():
-            return packing.group_logprobs(policy, batch, temperature=self.config.temperature)
+            return packing.group_logprobs(
+                policy, batch, temperature=self.config.temperature, recompute=self.config.gradient_checkpointing
+            )
 
     def _item(self, credit: Credit) -> PackItem:
         group = credit.rollout.group
@@ -247,16 +249,6 @@ class Loop:
 
     def _prompt(self, inputs: Inputs, sample: Sample) -> Any:
         return inputs.prompt(sample.id, lambda: with_instruction(sample.messages, self.run.variant))
-
-    def _inputs_of(self, data: Data) -> Inputs:
-        config = self.config
-        return Inputs(
-            self.session.policy,
-            data.media,
-            max_tokens=config.max_prompt_tokens,
-            keep=config.feature_cache_prompts,
-            frozen_tower=not config.train_tower,
-        )
 
 
 def _local(policy: Policy) -> Sampler:

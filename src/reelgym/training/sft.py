@@ -69,13 +69,7 @@ class _Learner:
 
     def __init__(self, session: Session, run: SFTRun, data: Data) -> None:
         self._session, self._config, self._data = session, run.config, data
-        self._inputs = Inputs(
-            session.policy,
-            data.media,
-            max_tokens=run.config.max_prompt_tokens,
-            keep=run.config.feature_cache_prompts,
-            frozen_tower=not run.config.train_tower,
-        )
+        self._inputs = Inputs(session.policy, data.media, run.config)
         self._replies: dict[int, torch.Tensor] = {}
 
     def learn(self, step: int, indices: Sequence[int], tally: Tally) -> None:
@@ -108,7 +102,9 @@ class _Learner:
                 for prompt, found, place in zip(prompts, features, places, strict=True)
             ]
             with self._session.autocast():
-                scored = packing.group_logprobs(self._session.policy, batch)
+                scored = packing.group_logprobs(
+                    self._session.policy, batch, recompute=self._config.gradient_checkpointing
+                )
             logprobs = torch.cat([completions[0] for completions in scored])[None]
             yield cross_entropy(logprobs, torch.ones_like(logprobs, dtype=torch.bool))
 
