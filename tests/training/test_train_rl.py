@@ -220,14 +220,6 @@ def test_a_sample_drawn_twice_in_a_step_gets_two_streams(tmp_path: Path) -> None
     assert len({tuple(row["ids"]) for row in rows}) == 4
 
 
-def test_a_tracker_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(
-        RequestError, match=r"trackers=tensorbord: tensorbord is not installed or not known\. Installed: "
-    ):
-        train(rl_run(trackers=("tensorbord",)), tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.soak
 def test_the_policy_learns_what_it_is_paid_for(tmp_path: Path) -> None:
     train(rl_run(steps=40, prompts_per_step=4, group_size=8, schedule="constant", save_every=100), tmp_path)

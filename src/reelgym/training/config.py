@@ -82,7 +82,7 @@ class TrainConfig(ABC):  # noqa: B024 - abstract because only SFTConfig and RLCo
         save_every: Steps between checkpoints; the last step is always saved.
         store_rollouts: Whether rollouts are written to `rollouts-*.parquet`.
         time_budget_seconds: The run ends at the first step after this much training time; 0 for no limit.
-        trackers: Names accelerate knows: `tensorboard`, `wandb`.
+        trackers: Where metrics go beside `metrics.jsonl`: names accelerate knows, `tensorboard` or `wandb` among them.
     """
 
     steps: int = 100

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.tracking import get_available_trackers
 
 from reelgym.errors import RequestError
-from reelgym.training import checkpoint, describe, weights
+from reelgym.training import checkpoint, describe, trackers, weights
 from reelgym.training.checkpoint import State
 from reelgym.training.config import RLRun, SFTRun, TrainConfig
 from reelgym.training.metrics import MetricsFile, Tally
@@ -66,6 +65,7 @@ class Session:
         self.stopped, self._saved = False, self.state.step
         if not self.finished:
             self._open_policy(found, load or _load, with_reference)
+            trackers.start(self.accelerator, self.config, self.folder)
 
     @property
     def finished(self) -> bool:
@@ -208,18 +208,10 @@ class Session:
 
 
 def accelerator(config: TrainConfig, folder: Path) -> Accelerator:
-    """Return accelerate's handle: a CUDA GPU where there is one, else the CPU; trackers only where asked for."""
-    usable = sorted(str(kind) for kind in get_available_trackers())
-    if missing := sorted(set(config.trackers) - set(usable)):
-        raise RequestError(
-            f"trackers={','.join(config.trackers)}: {', '.join(missing)} is not installed or not known. "
-            f"Installed: {', '.join(usable) or 'none'}; metrics.jsonl is always written"
-        )
+    """Return accelerate's handle: a CUDA GPU where there is one, else the CPU; no tracker is started yet."""
+    trackers.check(config.trackers)
     kwargs: dict[str, Any] = {"log_with": list(config.trackers), "project_dir": str(folder)} if config.trackers else {}
-    made = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no", **kwargs)
-    if config.trackers:
-        made.init_trackers("reelgym")
-    return made
+    return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no", **kwargs)
 
 
 def _load(name: str, **how: Any) -> Policy:
