@@ -25,15 +25,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reelgym import tasks
+from reelgym import tasks, world
 from reelgym.data.dataset import Source, read_dataset, sample_to_row, write_dataset
 from reelgym.data.media import Media
 from reelgym.data.messages import Clip, Image, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import MediaError
 from reelgym.tasks.base import Task
-from reelgym.video import Frames, FrameSpec, Store, Video, auto_fps, probe
-from reelgym.world import Facts
+from reelgym.video import Frames, FrameSpec, Store, Video, auto_fps, probe, write_mp4
+from reelgym.world import Facts, Track
 
 SMALL: dict[str, Any] = {"short_side": 56}
 """Prompts show smaller pictures than by default, for speed."""
@@ -361,3 +361,49 @@ def without_media(sample: Sample) -> Sample:
     """Return the sample with its texts only."""
     texts = (tuple(part for part in m.parts if isinstance(part, Text)) for m in sample.messages)
     return replace(sample, messages=tuple(replace(m, parts=t) for m, t in zip(sample.messages, texts, strict=True)))
+
+
+def cross_cut(folder: Path, *, videos: int, side: int = 112) -> World:
+    """Return videos that cut to and fro between two scenes of the world at its default settings, and their facts.
+
+    Both scenes go on while the other is shown. What is not shown stands outside the picture, unseen.
+    """
+    made: dict[str, Facts] = {}
+    kinds = sorted(world.kinds())
+    for number in range(videos):
+        one, *others = (
+            world.render(kinds[(number + k) % len(kinds)], 100 * number + k, seconds=24.0, fps=8, side=side)
+            for k in range(8)
+        )
+        first = _ground(one)
+        # Scenes on boards of the same colour would make cuts that nobody could see.
+        pair = [one, max(others, key=lambda scene: float(np.abs(_ground(scene) - first).mean()))]
+        shots = np.random.default_rng(number).integers(16, 33, 20).cumsum()
+        on = np.searchsorted(shots, np.arange(pair[0].facts.frames), side="right") % 2
+        path = str(folder / f"cut-{number}.mp4")
+        write_mp4(
+            path,
+            (both[which] for which, both in zip(on, zip(*(s.frames() for s in pair), strict=True), strict=True)),
+            8,
+        )
+        made[path] = _joined([scene.facts for scene in pair], on)
+    return World(made, folder / "frames")
+
+
+def _ground(scene: world.Scene) -> np.ndarray:
+    return next(scene.frames()).astype(float).mean(axis=(0, 1))
+
+
+def _joined(facts: list[Facts], on: np.ndarray) -> Facts:
+    things, tracks = [], {}
+    for number, one in enumerate(facts):
+        shown = (on == number).tolist()
+        for thing in one.things:
+            track, name = one.tracks[thing.name], f"{number} {thing.name}"
+            things.append(replace(thing, name=name))
+            tracks[name] = Track(
+                x=tuple(x if seen else -1.0 for x, seen in zip(track.x, shown, strict=True)),
+                y=tuple(y if seen else -1.0 for y, seen in zip(track.y, shown, strict=True)),
+                visible=tuple(v and seen for v, seen in zip(track.visible, shown, strict=True)),
+            )
+    return replace(facts[0], focus=things[0].name, things=tuple(things), tracks=tracks, events=())

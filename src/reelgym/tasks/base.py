@@ -40,10 +40,17 @@ class Task(ABC):
     name: ClassVar[str]
     version: ClassVar[int]
     Config: ClassVar[type[Any]]
+    avoids: ClassVar[frozenset[str]] = frozenset()
+    """What its samples may not run into where nothing else is asked for: names of `synthesis.structure.FACETS`."""
 
     def __init__(self, config: Any = None) -> None:
         """Take a `Config`; None means its defaults."""
         self.config = self.Config() if config is None else config
+
+    @classmethod
+    def expand(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings with shorthands replaced by the fields of `Config` they stand for; there are none here."""
+        return dict(settings)
 
     @abstractmethod
     def wanted_frames(self) -> int:
@@ -115,11 +122,12 @@ def configure(name: str, settings: Mapping[str, Any] | None = None) -> Task:
         RequestError: Unknown task or setting (names the nearest), or a value that is not allowed.
     """
     task = type(get(name))
+    settings = task.expand(settings or {})
     allowed = [field.name for field in fields(task.Config)]
-    for key in settings or {}:
+    for key in settings:
         if key not in allowed:
             raise unknown(f"setting of task {name}", key, allowed)
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in (settings or {}).items()}
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in settings.items()}
     try:
         return task(task.Config(**values))
     except TypeError as error:

@@ -6,7 +6,8 @@ Why. The video itself is the label: any unlabelled video gives a question with o
 perception (which frames belong) and time (in what order).
 Example. Context at 0, 1, 2 and 6, 7 s; candidates 1..5; answer `4, 1, 5`.
 How it is scored. `scoring.ordered`: exact, selection, order, position, displacement, lcs and two mixed shapes, each raw
-and corrected for chance; `value` is the two-part shape. An invalid reply scores 0 on every raw part.
+and corrected for chance; `value` is the two-part shape (`reward=smooth`) or exact (`reward=strict`). An invalid reply
+scores 0 on every raw part. `level=1` to `5` sets K, l, gap, margin and decoys together: see `tasks.ladder`.
 Limits. Frames that look alike far apart, burned-in clocks and cuts are shortcuts or ambiguities; `inspect` reports
 what similarity alone solves.
 References. MVP: Enhancing Video Large Language Models via Self-supervised Masked Video Prediction, arXiv 2601.03781.
@@ -18,7 +19,7 @@ de-duplication against all kept frames, context on both sides, the margin, the m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
@@ -29,8 +30,10 @@ from reelgym.data.messages import Clip, Image, Message
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError, RequestError
 from reelgym.scoring import Score, answer_text, corrected, ordered_chance, ordered_parts, parse_indices
+from reelgym.scoring.graded import REWARDS
 from reelgym.tasks.base import MediaReader, Task, sample_key, stream
 from reelgym.tasks.chains import smoothest
+from reelgym.tasks.ladder import expand
 from reelgym.tasks.shown import model_size, question
 from reelgym.video import Frames, FrameSpec, GridDescriptor, Video, deduplicate
 
@@ -45,6 +48,8 @@ _ROUNDING = 1e-6
 class MVPConfig:
     """The numbers of the construction. All defaults are ours: the paper's were not published."""
 
+    reward: Literal["strict", "smooth"] = "smooth"
+    """What `Score.value` is: `exact`, or the partial credit of `two_part`. Both are always in the parts."""
     fps: float = 1.0
     """Frames per second taken from the video; `synth --fps` overrides it. 1 is the paper's."""
     frames: int = 16
@@ -83,6 +88,8 @@ class MVPConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that no video can satisfy."""
+        if self.reward not in REWARDS:
+            raise RequestError(f"reward={self.reward!r}: 'strict' or 'smooth'")
         pool = self.hidden + self.distractors
         if self.hidden < 1 or self.distractors < 0 or not 2 <= pool <= 12:
             raise RequestError(
@@ -145,6 +152,11 @@ class MVP(Task):
     Config: ClassVar[type[Any]] = MVPConfig
     config: MVPConfig
 
+    @classmethod
+    def expand(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings with `level` replaced by what it stands for; see `tasks.ladder`."""
+        return expand(settings)
+
     def wanted_frames(self) -> int:
         """Return three windows: room for frames that turn out to look alike."""
         return 3 * self.config.window
@@ -184,6 +196,7 @@ class MVP(Task):
                     "candidate_times": times["pool"],
                     "context_times": list(context),
                     "pool": len(puzzle.pool),
+                    "reward": self.config.reward,
                 },
                 facets={"hidden": len(puzzle.hidden), "distractors": len(puzzle.pool) - len(puzzle.hidden)},
                 provenance={"source": video.identity, "fps": shown.fps, "seed": seed, "index": index}
@@ -200,12 +213,12 @@ class MVP(Task):
         chances = ordered_chance(count, pool)
         parts = dict.fromkeys(chances, 0.0) if parsed is None else ordered_parts(parsed, sample.answer, pool)
         skill = {f"{name}_corrected": corrected(part, chances[name]) for name, part in parts.items()}
-        return Score(value=parts["two_part"], parts=parts | skill, valid=parsed is not None, parsed=parsed)
+        return Score(value=parts[_paid(sample)], parts=parts | skill, valid=parsed is not None, parsed=parsed)
 
     def chance(self, sample: Sample) -> dict[str, float]:
         """Return the enumerated chance of every part and of `value`; a corrected part has 0."""
         chances = ordered_chance(len(sample.answer), int(sample.evidence["pool"]))
-        return chances | {f"{name}_corrected": 0.0 for name in chances} | {"value": chances["two_part"]}
+        return chances | {f"{name}_corrected": 0.0 for name in chances} | {"value": chances[_paid(sample)]}
 
     def gold(self, sample: Sample) -> str:
         """Return the right numbers in time order, such as `4, 1, 5`."""
@@ -305,6 +318,11 @@ class MVP(Task):
             start = int(rng.integers(len(places) - count + 1))
             return places[start : start + count]
         return [int(place) for place in rng.permutation(places)[:count]]
+
+
+def _paid(sample: Sample) -> str:
+    """Return the part that is the value; samples made before there was a choice have none noted."""
+    return "exact" if sample.evidence.get("reward") == "strict" else "two_part"
 
 
 def _closest(puzzle: Puzzle, film: Film) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reelgym.data.edits import Edit
 from reelgym.data.messages import Clip, Part, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
@@ -59,6 +60,20 @@ class ClipConfig:
         return FrameSpec(fps=fps, size=self.size or fitted)
 
 
+@dataclass(frozen=True, kw_only=True)
+class JitteredConfig(ClipConfig):
+    """The same for tasks that compare clips of one video."""
+
+    jitter: float = 0.15
+    """How much the light of each clip is changed at random, against matching by brightness; see `toned`. Ours."""
+
+    def __post_init__(self) -> None:
+        """Refuse light that would hide the picture."""
+        super().__post_init__()
+        if not 0 <= self.jitter <= 0.5:
+            raise RequestError(f"jitter={self.jitter} is outside [0, 0.5]: give how much the light of clips may change")
+
+
 def alike(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
     """Return the mean similarity of the frames of two clips, one by one; (F, D) unit rows each."""
     return float(np.einsum("fd,fd->f", left, right).mean())
@@ -81,10 +96,39 @@ def spread(start: int, stop: int, count: int) -> list[int]:
     return [int(place) for place in np.rint(np.linspace(start, stop - 1, count))]
 
 
-def clip(video: str, spec: FrameSpec, times: Sequence[float]) -> Clip:
-    """Return a clip whose clock starts at 0, so that its times do not tell where in the video it was."""
-    first = min(times)
-    return Clip(video=video, spec=spec, times=tuple(times), shown_seconds=tuple(round(t - first, 6) for t in times))
+def toned(rng: np.random.Generator, jitter: float) -> tuple[Edit, ...]:
+    """Return the edit that puts one clip in a light of its own: gain, offset and saturation drawn within the jitter.
+
+    Slow changes of light would else tell which clips are neighbours. The offset is drawn within half of it.
+
+    Args:
+        rng: The stream; three draws are taken from it, whatever the jitter.
+        jitter: 0 gives no edit.
+    """
+    gain, offset, saturation = (float(value) for value in np.round(rng.uniform(-jitter, jitter, 3), 3))
+    return (Edit("tone", (1 + gain, offset / 2, 1 + saturation)),) if jitter else ()
+
+
+def clip(
+    video: str,
+    spec: FrameSpec,
+    times: Sequence[float],
+    *,
+    clock: Sequence[float] | None = None,
+    edits: tuple[Edit, ...] = (),
+) -> Clip:
+    """Return a clip whose clock starts at 0, so that its times do not tell where in the video it was.
+
+    Args:
+        video: Identity of the source.
+        spec: At the model's size.
+        times: Of the frames, in the order shown.
+        clock: Ascending times to tell instead of `times`, such as the same ones sorted.
+        edits: Done to its pixels.
+    """
+    told = times if clock is None else clock
+    shown = tuple(round(time - told[0], 6) for time in told)
+    return Clip(video=video, spec=spec, times=tuple(times), shown_seconds=shown, edits=edits)
 
 
 def numbered(name: str, clips: Sequence[Clip]) -> list[Part]:
@@ -114,3 +158,14 @@ def sharpness(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     grey = pixels.astype(np.float64).mean(axis=3)
     across, down = np.abs(np.diff(grey, axis=2)).mean(axis=(1, 2)), np.abs(np.diff(grey, axis=1)).mean(axis=(1, 2))
     return np.asarray(across + down)
+
+
+def balanced(ranks: Sequence[int], count: int, rng: np.random.Generator) -> int:
+    """Return the place of an option whose rank comes nearest to one drawn evenly from 0..count - 1.
+
+    A shortcut that ranks by looks then gains nothing where options of every rank exist.
+    """
+    wanted = int(rng.integers(count))
+    off = np.abs(np.asarray(ranks) - wanted)
+    nearest = np.flatnonzero(off == off.min())
+    return int(nearest[int(rng.integers(len(nearest)))])
