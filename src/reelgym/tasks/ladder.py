@@ -10,8 +10,11 @@
 `synth --task mvp --set level=3` makes puzzles of one level; any single number set beside it wins. Up to level 3 frames
 are as different as the video allows (the strictest kappa that leaves enough of them); levels 4 and 5 name a kappa, and
 with it the gap (the least distance of a candidate from all else that is shown), so that candidates are more alike and
-videos that change less than that are refused. All numbers are ours: MVP (arXiv 2601.03781) published neither its own nor a curriculum. That difficulty must match the model, and that groups
-all right or all wrong teach nothing, is from Jigsaw-R1 (arXiv 2505.23590) and SSL4RL (arXiv 2510.16416).
+videos that change less than that are refused.
+
+All numbers are ours: MVP (arXiv 2601.03781) published neither its own nor a curriculum. That difficulty must match the
+model, and that groups all right or all wrong teach nothing, is from Jigsaw-R1 (arXiv 2505.23590) and SSL4RL (arXiv
+2510.16416).
 """
 
 from __future__ import annotations
