@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from task_contract import World
+from task_contract import World, cross_cut
 
 from reelgym import world
 
@@ -14,3 +14,9 @@ def world_set(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("world_set")
     made = world.make(folder / "videos", count=8)
     return World({video.path: video.facts for video in made}, folder / "frames")
+
+
+@pytest.fixture(scope="session")
+def edited_set(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Videos that cut to and fro between two scenes."""
+    return cross_cut(tmp_path_factory.mktemp("cuts"), videos=6)

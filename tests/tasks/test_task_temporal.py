@@ -101,12 +101,6 @@ class TestPlacementByInterval(_Choice):
         return str(sum(time < hidden for time in context))
 
 
-@pytest.fixture(scope="session")
-def edited_set(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Videos that cut to and fro between two scenes."""
-    return cross_cut(tmp_path_factory.mktemp("cuts"), videos=6)
-
-
 class TestShotOrder(TaskContract):
     name = "shot_order"
 
