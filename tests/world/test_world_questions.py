@@ -83,6 +83,24 @@ def set_down(facts: world.Facts, found: re.Match[str]) -> str:
     return ["left", "middle", "right"][int(3 * x)]
 
 
+def presses(facts: world.Facts) -> list[tuple[float, str]]:
+    """Return (time, sign) of every press, the sign read off the button that is nearest below the hand."""
+    found = []
+    for event in (event for event in facts.events if event.name == "press"):
+        k = min(facts.frames - 1, round((event.details["start"] + event.time) / 2 * facts.fps))
+        hand = facts.tracks["hand"].x[k]
+        found.append((event.time, min(("plus", "minus"), key=lambda s: abs(facts.tracks[f"{s} button"].x[k] - hand))))
+    return found
+
+
+def count_after(facts: world.Facts, found: re.Match[str]) -> str:
+    """Count the pips seen at the first opening, and go on from there press by press."""
+    pips = [facts.tracks[thing.name] for thing in facts.things if thing.name.startswith("pip ")]
+    opened = next(event.time for event in facts.events if event.name == "open")
+    seen = sum(pip.visible[round((opened + 0.2) * facts.fps)] for pip in pips)
+    return str(seen + sum({"plus": 1, "minus": -1}[sign] for _, sign in presses(facts)[: int(found[1])]))
+
+
 def leading(count: int) -> Oracle:
     def things(facts: world.Facts, _: re.Match[str]) -> str:
         seen = dict.fromkeys(event.details["thing"] for event in steps(facts))
@@ -122,6 +140,12 @@ ORACLES: dict[str, Oracle] = {
     r"Which (?:is drawn or erased|block is moved) next after the (\d+).. step\?": next_thing,
     r"How many blocks are there\?": lambda f, _: str(len([t for t in f.things if t.name.endswith(" block")])),
     r"Where is the block of the (\d+).. step set down\?": set_down,
+    r"What colour is the hand\?": lambda f, _: f.things[0].colour,
+    r"How many presses are finished at the end\?": lambda f, _: str(len(presses(f))),
+    r"What does the counter stand at after the (\d+).. press\?": count_after,
+    r"When is the (\d+).. press finished\?": lambda f, m: f"{presses(f)[int(m[1]) - 1][0]:.1f} s",
+    r"In what order are the buttons first pressed\?": lambda f, _: ", ".join(dict.fromkeys(s for _, s in presses(f))),
+    r"Which button is pressed next after the (\d+).. press\?": lambda f, m: presses(f)[int(m[1])][1],
 }
 
 

@@ -43,6 +43,41 @@ def test_a_swap_exchanges_two_cups_and_leaves_the_others(seed: int) -> None:
         assert all(after[cup].x == before[cup].x for cup in cups if cup not in (held, passed))
 
 
+def pips_seen(facts: world.Facts, t: float) -> int:
+    return sum(facts.state(pip.name, t).visible for pip in facts.with_role("pip"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_count_is_seen_while_the_shutter_is_open_and_never_while_it_changes(seed: int) -> None:
+    facts = facts_of("counter", seed)
+    assert facts.events[0].name == "open", "the game begins by showing the count"
+    for event in facts.named("open"):
+        if event.time + 0.3 < facts.seconds:
+            assert pips_seen(facts, event.time + 0.2) == event.details["count"]
+    for event in facts.named("press"):
+        assert pips_seen(facts, event.details["start"] + 0.1) == pips_seen(facts, event.time) == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_press_steps_the_count_by_one_within_its_bounds(seed: int) -> None:
+    facts = facts_of("counter", seed)
+    count = facts.events[0].details["count"]
+    for event in facts.named("press", "open", "close"):
+        if event.name == "press":
+            count += {"plus": 1, "minus": -1}[event.details["button"]]
+        assert event.details["count"] == count and 0 <= count <= len(facts.with_role("pip"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_hand_takes_the_pressed_button_down_and_no_other(seed: int) -> None:
+    facts = facts_of("counter", seed)
+    for event in facts.named("press"):
+        start, middle = facts.at(event.details["start"]), facts.at((event.details["start"] + event.time) / 2)
+        sunk = [name for name in ("plus button", "minus button") if middle[name].y > start[name].y + 0.01]
+        assert sunk == [f"{event.details['button']} button"]
+        assert middle["hand"].x == pytest.approx(middle[sunk[0]].x, abs=1e-3)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_blocks_at_rest_stand_on_the_floor_or_on_another_block_and_never_in_one(seed: int) -> None:
     facts = facts_of("tower", seed)
