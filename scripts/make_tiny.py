@@ -25,11 +25,10 @@ from reelgym.training import sft
 from reelgym.training.look import Seen, pretrain_tower
 
 STAGES: dict[str, dict[str, Any]] = {
-    "see": {"steps": 500},
-    "copy": {"steps": 500, "drills": 12_000},
-    "settle": {"steps": 150, "lr": 3e-4},
+    "see": {"steps": 600, "drills": 16_000},
+    "settle": {"steps": 100, "drills": 16_000, "lr": 3e-4},
 }
-"""The cold start in its order: frames to squares, squares to numbers, and both at a low rate."""
+"""The cold start in its order: frames to squares to numbers, then the same at a low rate."""
 
 
 def told(name: str) -> Callable[[int, int], None]:
@@ -48,13 +47,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(NAMES))
     parser.add_argument("--out", type=Path, default=proving.cache_folder() / "tiny")
-    parser.add_argument("--look-steps", type=int, default=500)
+    parser.add_argument("--look-steps", type=int, default=700)
     parser.add_argument("--install", action="store_true", help="replace the packaged weights")
     asked = parser.parse_args()
     out = asked.out / asked.name
     puzzles = ground()
     policy = build(NAMES[asked.name])
-    seen = [Seen(s.messages, frame_states(s, puzzles.word(s))) for s in puzzles.dataset.samples[::3]]
+    seen = [Seen(s.messages, frame_states(s, puzzles.word(s))) for s in puzzles.dataset.samples[::4]]
     media = puzzles.dataset.media(proving.store())
     right = pretrain_tower(policy, seen, media, classes=SQUARES, steps=asked.look_steps, progress=told("look"))
     sys.stderr.write(f"the tower names {right:.1%} of the squares\n")

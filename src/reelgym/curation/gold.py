@@ -38,18 +38,28 @@ def gold_reply(sample: Sample, word: Callable[[float], str], variant: Literal["d
     return f"<observation> {context} | {seen}</observation><think> {order}</think><answer>{answer}</answer>"
 
 
-def drill_reply(rng: Random, *, pairs: int = 5, picks: int = 12) -> str:
-    """Return a drill in the form of a tagged reply: squares with their numbers, then some of them again.
+def drill_reply(rng: Random, *, pairs: int = 8, picks: int = 8, context: int = 0, alike: float = 0.25) -> str:
+    """Return a drill in the form of a tagged reply: squares with their numbers, then some of them once more.
 
     What follows a square in the thinking can only be copied from the observation: the step from seeing to ordering
-    that a small model learns last. No video is behind it.
+    that a small model learns last. No number is named twice, not even where two of them share a square: without such
+    drills a model names one again once it has left the path. No video is behind any of it.
 
     Args:
-        rng: Draws the squares and what is repeated.
-        pairs: Squares in the observation, all different, numbered from 1.
-        picks: How many are named again.
+        rng: Draws the squares and their order.
+        pairs: Numbers in the observation, from 1.
+        picks: How many are named once more, at most all.
+        context: Squares before them, in two parts: with some, the drill has the form of `gold_reply`.
+        alike: Probability that one square has two of the numbers.
     """
-    squares = rng.sample([f"{column}{row}" for column in "abcdefgh" for row in range(1, 9)], pairs)
+    squares = rng.sample([f"{column}{row}" for column in "abcdefgh" for row in range(1, 9)], pairs + context)
+    before, squares = squares[:context], squares[context:]
+    if rng.random() < alike:
+        one, other = rng.sample(range(pairs), 2)
+        squares[other] = squares[one]
     named = [f"{square} {number}" for number, square in enumerate(squares, start=1)]
-    again = " ".join(rng.choice(named) for _ in range(picks))
-    return f"<observation> {' '.join(named)}</observation><think> {again}</think>"
+    again = rng.sample(named, picks)
+    cut = rng.randint(2, context - 2) if context >= 4 else 0
+    parts = [" ".join(part) for part in (before[:cut], before[cut:], named) if part]
+    answer = ", ".join(pair.split()[1] for pair in again)
+    return f"<observation> {' | '.join(parts)}</observation><think> {' '.join(again)}</think><answer>{answer}</answer>"

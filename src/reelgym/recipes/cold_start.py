@@ -6,6 +6,7 @@ from random import Random
 
 from reelgym.curation import drill_reply, gold_reply
 from reelgym.data.messages import Message, Text
+from reelgym.data.sample import Sample
 from reelgym.data.templates import Variant, with_instruction
 from reelgym.recipes import proving, recipe
 from reelgym.recipes.inputs import Later
@@ -15,7 +16,7 @@ SEEDS_FROM = 1_000_000
 """Scenes of the cold start have seeds that no demo or recipe uses."""
 QUESTION = (Message("user", (Text("Which candidates fill the gap?"),)),)
 """The prompt of examples without frames."""
-VIDEOS = 400
+VIDEOS = 2000
 PER_VIDEO = 16
 
 
@@ -73,6 +74,7 @@ def read(
     videos: int = VIDEOS,
     per_video: int = PER_VIDEO,
     steps: int = 400,
+    drills: int = 30_000,
     lr: float = 1e-3,
     seed: int = 0,
 ) -> SFTRun:
@@ -85,6 +87,7 @@ def read(
         videos: Rendered videos, the cold start's own.
         per_video: Puzzles cut out of each.
         steps: Optimisation steps of 96 examples.
+        drills: Text-only drills in copying among the examples.
         lr: Peak learning rate.
         seed: Of videos, puzzles and order.
     """
@@ -98,7 +101,7 @@ def read(
         save_every=100,
         seed=seed,
     )
-    return SFTRun(policy=model, data=Later(_texts, videos, per_video, seed), config=config)
+    return SFTRun(policy=model, data=Later(_texts, videos, per_video, drills, seed), config=config)
 
 
 def ground(videos: int = VIDEOS, per_video: int = PER_VIDEO, seed: int = 0) -> proving.Ground:
@@ -110,16 +113,31 @@ def ground(videos: int = VIDEOS, per_video: int = PER_VIDEO, seed: int = 0) -> p
 def _examples(videos: int, per_video: int, direct_every: int, drills: int, seed: int) -> Data:
     found = ground(videos, per_video, seed)
     examples = []
-    for index, sample in enumerate(found.dataset.samples):
+    for index, sample in enumerate(_told_apart(found)):
         variant: Variant = "direct" if index % direct_every == 0 else "tagged"
         reply = gold_reply(sample, found.word(sample), variant)
         examples.append(Example(with_instruction(sample.messages, variant), reply))
-    rng = Random(seed)
-    examples += [Example(QUESTION, drill_reply(rng)) for _ in range(drills)]
-    return Data(examples, found.dataset.media(proving.store()))
+    return Data(examples + _drills(drills, seed), found.dataset.media(proving.store()))
 
 
-def _texts(videos: int, per_video: int, seed: int) -> Data:
+def _texts(videos: int, per_video: int, drills: int, seed: int) -> Data:
     found = ground(videos, per_video, seed)
-    examples = [Example(QUESTION, gold_reply(one, found.word(one), "tagged")) for one in found.dataset.samples]
-    return Data(examples, found.dataset.media(proving.store()))
+    examples = [Example(QUESTION, gold_reply(one, found.word(one), "tagged")) for one in _told_apart(found)]
+    return Data(examples + _drills(drills, seed), found.dataset.media(proving.store()))
+
+
+def _told_apart(found: proving.Ground) -> list[Sample]:
+    """Return the puzzles whose candidates show different squares: only there does the chain decide the answer."""
+    kept = []
+    for sample in found.dataset.samples:
+        word, pool = found.word(sample), sample.evidence["candidate_times"]
+        if len({word(time) for time in pool}) == len(pool):
+            kept.append(sample)
+    return kept
+
+
+def _drills(count: int, seed: int) -> list[Example]:
+    """Return drills of both forms in turn: long ones for copying, and ones like a puzzle's reply."""
+    rng = Random(seed)
+    forms: tuple[dict[str, int], ...] = ({}, {"pairs": 5, "picks": 3, "context": 5})
+    return [Example(QUESTION, drill_reply(rng, **forms[number % 2])) for number in range(count)]

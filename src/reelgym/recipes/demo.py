@@ -58,7 +58,7 @@ class Settings:
     model: str = "tiny"
     train_videos: int = 200
     train_puzzles: int = 10
-    test_videos: int = 110
+    test_videos: int = 120
     test_puzzles: int = 3
     own_puzzles: int = 8
     config: RLConfig = field(default_factory=lambda: SIZES["tiny"])

@@ -34,7 +34,8 @@ _HUB = RLConfig(
 SIZES: dict[str, RLConfig] = {
     "tiny": RLConfig(
         steps=84,
-        lr=1e-4,
+        lr=1.6e-4,
+        schedule="linear",
         warmup_steps=5,
         prompts_per_step=32,
         group_size=8,

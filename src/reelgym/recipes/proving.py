@@ -18,14 +18,14 @@ from reelgym.world import Facts, Settings
 Progress = Callable[[int, int], None]
 
 PUZZLE = MVPConfig(
-    fps=1.0, frames=8, hidden=3, distractors=2, against="last", kappa=0.95, gap=0.05, short_side=28, analysis_side=56
+    fps=1.0, frames=8, hidden=3, distractors=2, against="last", kappa=0.8, gap=0.2, short_side=28, analysis_side=56
 )
 """Eight frames a second apart, three of them hidden, two look-alikes, one token per frame. Ours."""
 
 OWN = replace(PUZZLE, kappa=None, gap=None)
 """The same for a user's own files, whose frames differ less or more: the threshold is found for each."""
 
-SCENES = Settings(speed=(0.9, 1.3), curve=0.05, distractors=(0, 2), pan=(0.0, 0.02), texture=(0.0, 5.0))
+SCENES = Settings(speed=(1.2, 1.7), curve=0.05, distractors=(0, 2), pan=(0.0, 0.02), texture=(0.0, 5.0))
 """What the embedded models are trained and measured on. Ours."""
 
 KINDS = ("moving",)
