@@ -27,9 +27,10 @@ from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
 from reelgym.scoring.choice import LETTERS
 from reelgym.tasks.base import MediaReader
-from reelgym.tasks.pretext import Choice, Draft, Reel, flicker, lettered, likeness, stretch
-from reelgym.tasks.timeline import ALIKE, ClipConfig, described
+from reelgym.tasks.pretext import Choice, Draft, Reel, lettered, likeness, stretch
+from reelgym.tasks.timeline import ALIKE, ClipConfig
 from reelgym.tasks.transforms import PAIRS, TRANSFORMS, Media, edited
+from reelgym.video import GridDescriptor
 
 FORMS = ("image", "clip", "groups")
 """What is exchanged in what."""
@@ -110,47 +111,25 @@ class PatchSwap(Choice):
         )
 
     def baselines(self, sample: Sample, media: MediaReader) -> dict[str, str]:
-        """Return shortcuts that know no object and no event.
-
-        * seams: the exchange whose undoing makes the edges beside the seams fit best; of groups, their ends.
-        * light: the exchange whose undoing makes the upper half brightest; of groups, the light change least.
-        """
+        """Return the letters of `shortcuts`."""
         (part,) = (part for message in sample.messages for part in message.parts if not isinstance(part, Text))
-        pixels = media(part)
-        if sample.evidence["form"] == "groups":
-            assert isinstance(part, Clip)
-            size = len(part.times) // 4
-            rows = described([part], media)[0]
-            light = pixels.mean(axis=(1, 2, 3))
-            scored = {"seams": _ends(rows, size), "light": _ends(light[:, None] / 255, size, distance=True)}
-        else:
-            gutter = float(next(edit for edit in part.edits if edit.name == "tiles").args[2])
-            quarters = _quarters(pixels.astype(np.float64).mean(axis=0), gutter)
-            # Divided by its mean each quarter is as bright as the others, whatever `light` did.
-            level = [quarter / max(1.0, float(quarter.mean())) for quarter in quarters]
-            scored = {"seams": [_fit(level, place) for place in range(6)]}
-            scored["light"] = [sum(q.mean() for q in _undone(quarters, place)[:2]) for place in range(6)]
-        return {name: LETTERS[int(np.argmax(np.round(values, 6)))] for name, values in scored.items()}
+        return {name: LETTERS[place] for name, place in shortcuts(part, media).items()}
 
     def _part(self, reel: Reel, places: list[int], swapped: int, rng: np.random.Generator) -> Media:
         """Return what is shown, exchanged and in other light."""
         config, times = self.config, reel.seconds(places)
+        part: Media = Clip(video=reel.identity, spec=reel.shown, times=times)
         if config.form == "groups":
             # The gaps between groups must not show on the clock.
             step = (times[-1] - times[0]) / (len(times) - 1)
             clock = tuple(round(k * step, 6) for k in range(len(times)))
-            even = Clip(video=reel.identity, spec=reel.shown, times=times, shown_seconds=clock)
-            clip = TRANSFORMS["groups"].change(even, swapped, 0.0)
-            assert isinstance(clip, Clip)
-            return edited(clip, *flicker(rng, clip.times, config.light))
-        part: Media = Clip(video=reel.identity, spec=reel.shown, times=times)
+            part = Clip(video=reel.identity, spec=reel.shown, times=times, shown_seconds=clock)
+            return TRANSFORMS["groups"].apply(part, swapped, rng, light=config.light)
         if config.form == "image":
             part = Image(video=reel.identity, spec=reel.shown, time=times[0])
         if config.trim:
             part = edited(part, Edit("crop", (config.trim, config.trim, 1 - config.trim, 1 - config.trim)))
-        part = TRANSFORMS["patches"].change(part, swapped, config.gutter)
-        gains = (round(1 + config.light * float(share), 4) for share in rng.uniform(-1, 1, 4))
-        return edited(part, Edit("dapple", (2, 2, *gains))) if config.light else part
+        return TRANSFORMS["patches"].apply(part, swapped, rng, light=config.light, gutter=config.gutter)
 
     def _places(self, rng: np.random.Generator, total: int) -> list[int]:
         config = self.config
@@ -172,6 +151,27 @@ class PatchSwap(Choice):
             pixels[:, k // 2 * high : (k // 2 + 1) * high, k % 2 * wide : (k % 2 + 1) * wide] for k in pair
         )
         return first, second
+
+
+def shortcuts(part: Media, media: MediaReader) -> dict[str, int]:
+    """Return which pair was exchanged, a place of `PAIRS`, as told by those who know no object and no event.
+
+    * seams: the exchange whose undoing makes the edges beside the seams fit best; of groups of frames, their ends.
+    * light: the exchange whose undoing makes the upper half brightest; of groups, the light change least.
+    """
+    pixels = media(part)
+    tiles = [edit for edit in part.edits if edit.name == "tiles"]
+    if not tiles:
+        size = len(pixels) // 4
+        light = pixels.mean(axis=(1, 2, 3))[:, None] / 255
+        scored = {"seams": _ends(GridDescriptor().describe(pixels), size), "light": _ends(light, size, distance=True)}
+    else:
+        quarters = _quarters(pixels.astype(np.float64).mean(axis=0), float(tiles[-1].args[2]))
+        # Divided by its mean each quarter is as bright as the others, whatever light was added.
+        level = [quarter / max(1.0, float(quarter.mean())) for quarter in quarters]
+        scored = {"seams": [_fit(level, place) for place in range(len(PAIRS))]}
+        scored["light"] = [sum(float(q.mean()) for q in _undone(quarters, k)[:2]) for k in range(len(PAIRS))]
+    return {name: int(np.argmax(np.round(values, 6))) for name, values in scored.items()}
 
 
 def _quarters(picture: NDArray[np.float64], gutter: float) -> list[NDArray[np.float64]]:

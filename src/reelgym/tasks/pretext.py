@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reelgym.data.edits import Edit
 from reelgym.data.messages import Message, Part
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError
@@ -185,32 +184,6 @@ def likeness(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
     """Return the mean similarity of (F, H, W, 3) frames, one by one, by `GridDescriptor`; sizes may differ."""
     first, second = GridDescriptor().describe(left), GridDescriptor().describe(right)
     return float(np.einsum("fd,fd->f", first, second).mean())
-
-
-def shading(rng: np.random.Generator, strength: float) -> tuple[Edit, ...]:
-    """Return a light from a random side, at most so strong: against answers told by where a scene is bright."""
-    degrees, share = float(rng.integers(360)), float(rng.uniform(0.5, 1))
-    return (Edit("shade", (degrees, round(strength * share, 4))),) if strength else ()
-
-
-def flicker(rng: np.random.Generator, times: Sequence[float], strength: float) -> tuple[Edit, ...]:
-    """Return a random change of light from frame to frame: half a ramp up or down, half each frame's own.
-
-    Against answers told by how bright frames are.
-
-    Args:
-        rng: The sample's stream.
-        times: Of the frames in the order in which they are shown.
-        strength: Largest change of brightness, as a share.
-    """
-    if not strength:
-        return ()
-    ramp = np.linspace(-1, 1, len(times)) * rng.uniform(-1, 1)
-    gains = 1 + strength * (ramp + rng.uniform(-1, 1, len(times))) / 2
-    return tuple(
-        Edit("tone", (round(float(gain), 4), 0.0, 1.0), start=time, stop=round(time + 1e-4, 6))
-        for gain, time in zip(gains, times, strict=True)
-    )
 
 
 def exactly(place: int, count: int) -> list[float]:

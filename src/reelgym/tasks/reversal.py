@@ -23,9 +23,9 @@ from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
 from reelgym.scoring.choice import LETTERS
 from reelgym.tasks.base import MediaReader
-from reelgym.tasks.pretext import Choice, Draft, Reel, flicker, lettered, likeness, stretch
+from reelgym.tasks.pretext import Choice, Draft, Reel, lettered, likeness, stretch
 from reelgym.tasks.timeline import ALIKE, ClipConfig, sharpness
-from reelgym.tasks.transforms import TRANSFORMS, edited
+from reelgym.tasks.transforms import TRANSFORMS, Media
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +73,10 @@ class Reversal(Choice):
         if likeness(pixels, pixels[::-1]) >= ALIKE:
             return None
         transform, times = TRANSFORMS["reversal"], reel.seconds(places)
-        clip = transform.change(Clip(video=reel.identity, spec=reel.shown, times=times), backward, 0.0)
-        assert isinstance(clip, Clip)
-        clip = edited(clip, *flicker(rng, clip.times, self.config.light))
+        clip = Clip(video=reel.identity, spec=reel.shown, times=times)
+        part = transform.apply(clip, backward, rng, light=self.config.light)
         return Draft(
-            parts=(clip, Text(f"\n{transform.question}{lettered(transform.options)}")),
+            parts=(part, Text(f"\n{transform.question}{lettered(transform.options)}")),
             answer=[backward + 1],
             signature=(*places, backward),
             evidence={"options": list(transform.options), "closeness": list(transform.closeness[backward])},
@@ -86,22 +85,29 @@ class Reversal(Choice):
         )
 
     def baselines(self, sample: Sample, media: MediaReader) -> dict[str, str]:
-        """Return shortcuts that look at no motion.
-
-        * detail_grows: forward if the last half has more grain than the first; things are built, drawn, gathered.
-        * light_falls: forward if the last half is darker.
-        * motion_fades: forward if the frames of the last half differ less from each other.
-        * always_forward.
-        """
+        """Return the letters of `shortcuts`."""
         (clip,) = (part for message in sample.messages for part in message.parts if isinstance(part, Clip))
-        pixels = media(clip)
-        half = len(pixels) // 2
-        grain, light = sharpness(pixels), pixels.mean(axis=(1, 2, 3))
-        change = np.abs(np.diff(pixels.astype(np.float64), axis=0)).mean(axis=(1, 2, 3))
-        forward = {
-            "detail_grows": grain[-half:].mean() >= grain[:half].mean(),
-            "light_falls": light[-half:].mean() <= light[:half].mean(),
-            "motion_fades": change[-half:].mean() <= change[:half].mean(),
-            "always_forward": True,
-        }
-        return {name: LETTERS[0 if said else 1] for name, said in forward.items()}
+        return {name: LETTERS[place] for name, place in shortcuts(clip, media).items()}
+
+
+def shortcuts(part: Media, media: MediaReader) -> dict[str, int]:
+    """Return whether a clip runs backward, 0 or 1, as told by those who look at no motion.
+
+    * detail_grows: forward if the last half has more grain than the first, each frame in its own light; things are
+      built, drawn, gathered.
+    * light_falls: forward if the last half is darker.
+    * motion_fades: forward if the frames of the last half differ less from each other.
+    * always_forward.
+    """
+    pixels = media(part)
+    half = len(pixels) // 2
+    light = pixels.mean(axis=(1, 2, 3))
+    grain = sharpness(pixels) / np.maximum(light, 1.0)
+    change = np.abs(np.diff(pixels.astype(np.float64), axis=0)).mean(axis=(1, 2, 3))
+    forward = {
+        "detail_grows": grain[-half:].mean() >= grain[:half].mean(),
+        "light_falls": light[-half:].mean() <= light[:half].mean(),
+        "motion_fades": change[-half:].mean() <= change[:half].mean(),
+        "always_forward": True,
+    }
+    return {name: 0 if said else 1 for name, said in forward.items()}

@@ -23,9 +23,9 @@ from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
 from reelgym.scoring.choice import LETTERS
 from reelgym.tasks.base import MediaReader
-from reelgym.tasks.pretext import Choice, Draft, Reel, lettered, likeness, shading, stretch
+from reelgym.tasks.pretext import Choice, Draft, Reel, lettered, likeness, stretch
 from reelgym.tasks.timeline import ALIKE, ClipConfig
-from reelgym.tasks.transforms import TRANSFORMS, edited, squared
+from reelgym.tasks.transforms import TRANSFORMS, Media, squared
 
 FORMS = ("clip", "image")
 """What is turned."""
@@ -82,12 +82,11 @@ class Rotation(Choice):
         if max(likeness(np.rot90(upright, k, axes=(1, 2)), upright) for k in (1, 2, 3)) >= ALIKE:
             return None
         times = reel.seconds(places)
-        part: Clip | Image = Clip(video=reel.identity, spec=reel.shown, times=times)
+        part: Media = Clip(video=reel.identity, spec=reel.shown, times=times)
         if self.config.form == "image":
             part = Image(video=reel.identity, spec=reel.shown, time=times[0])
         transform = TRANSFORMS["rotation"]
-        part = transform.change(squared(part) if self.config.square else part, turned, 0.0)
-        part = edited(part, *shading(rng, self.config.light))
+        part = transform.apply(squared(part) if self.config.square else part, turned, rng, light=self.config.light)
         asked = transform.question if self.config.form == "clip" else "By how much was this image turned clockwise?"
         return Draft(
             parts=(part, Text(f"\n{asked}{lettered(transform.options)}")),
@@ -99,20 +98,22 @@ class Rotation(Choice):
         )
 
     def baselines(self, sample: Sample, media: MediaReader) -> dict[str, str]:
-        """Return shortcuts that know no object.
-
-        * light_from_above: the turn after which the brightest side is the upper one.
-        * detail_below: the turn after which the side with the most grain is the lower one.
-        * not_turned: always 0 degrees.
-        """
+        """Return the letters of `shortcuts`."""
         (part,) = (part for message in sample.messages for part in message.parts if not isinstance(part, Text))
-        grey = media(part).astype(np.float64).mean(axis=(0, 3))
-        grain = np.abs(np.diff(grey, axis=0, append=grey[-1:])) + np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
-        return {
-            "light_from_above": LETTERS[int(np.argmax(_sides(grey)))],
-            "detail_below": LETTERS[(int(np.argmax(_sides(grain))) + 2) % 4],
-            "not_turned": LETTERS[0],
-        }
+        return {name: LETTERS[place] for name, place in shortcuts(part, media).items()}
+
+
+def shortcuts(part: Media, media: MediaReader) -> dict[str, int]:
+    """Return how a part was turned, in quarter turns, as told by those who know no object.
+
+    * light_from_above: the brightest side is the upper one.
+    * detail_below: the side with the most grain is the lower one.
+    * not_turned: always 0 degrees.
+    """
+    grey = media(part).astype(np.float64).mean(axis=(0, 3))
+    grain = np.abs(np.diff(grey, axis=0, append=grey[-1:])) + np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
+    light, detail = int(np.argmax(_sides(grey))), int(np.argmax(_sides(grain)))
+    return {"light_from_above": light, "detail_below": (detail + 2) % 4, "not_turned": 0}
 
 
 def _sides(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:

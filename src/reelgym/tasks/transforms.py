@@ -4,8 +4,8 @@ Each is data: a question, its options, how near the options are to each other, a
 serve a task of their own and, in ViSS-R1's way, a second question beside a user's own.
 
 Reference: ViSS-R1 (arXiv 2511.13054): turns by 0, 90, 180, 270 degrees; no, horizontal or vertical flip; two of 2 x 2
-patches exchanged; a video reversed or not; two of four groups of frames exchanged. Ours: the gutter over the seams, and
-that every option, the unchanged one among them, is equally likely (its code reverses 55% of the videos).
+patches exchanged; a video reversed or not; two of four groups of frames exchanged. Ours: the gutter over the seams, the
+added light, and that every option is equally likely (its code reverses 55% of the videos).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
+
+import numpy as np
 
 from reelgym.data.edits import Edit
 from reelgym.data.messages import Clip, Image
@@ -40,6 +42,8 @@ class Transform:
         options: In the order of their letters.
         closeness: (n, n): how near the option of a column comes to the right one of a row, in [0, 1].
         change: From a part, the place of an option and the gutter to the changed part.
+        light: From a changed part, a stream and a strength of 0 to 1 to edits that hide how the change shows in the
+            light alone: a sky that stays bright, a seam that fits.
         least: Frames that a clip needs for it; 1 where it also works on images.
     """
 
@@ -47,7 +51,13 @@ class Transform:
     options: tuple[str, ...]
     closeness: tuple[tuple[float, ...], ...]
     change: Callable[[Media, int, float], Media]
+    light: Callable[[Media, np.random.Generator, float], tuple[Edit, ...]]
     least: int = 1
+
+    def apply(self, part: Media, place: int, rng: np.random.Generator, *, light: float, gutter: float = 0.0) -> Media:
+        """Return the part changed as the option at `place` says, in other light."""
+        changed = self.change(part, place, gutter)
+        return edited(changed, *self.light(changed, rng, light)) if light else changed
 
     def fits(self, part: Media) -> bool:
         """Return whether the part can be changed like this: images cannot be reversed."""
@@ -105,6 +115,28 @@ def _groups(part: Media, place: int, gutter: float) -> Media:
     return replace(part, times=(*(t for g in groups for t in g), *part.times[4 * size :]), shown_seconds=told)
 
 
+def _shading(part: Media, rng: np.random.Generator, strength: float) -> tuple[Edit, ...]:
+    """Light from a random side, at least half as strong as it may be."""
+    degrees, share = float(rng.integers(360)), float(rng.uniform(0.5, 1))
+    return (Edit("shade", (degrees, round(strength * share, 4))),)
+
+
+def _dappling(part: Media, rng: np.random.Generator, strength: float) -> tuple[Edit, ...]:
+    """A brightness of its own for each quarter."""
+    return (Edit("dapple", (2, 2, *(round(1 + strength * float(share), 4) for share in rng.uniform(-1, 1, 4)))),)
+
+
+def _flicker(part: Media, rng: np.random.Generator, strength: float) -> tuple[Edit, ...]:
+    """A change of light from frame to frame as shown: half a ramp up or down, half each frame's own."""
+    times = part.times if isinstance(part, Clip) else (part.time,)
+    ramp = np.linspace(-1, 1, len(times)) * rng.uniform(-1, 1)
+    gains = 1 + strength * (ramp + rng.uniform(-1, 1, len(times))) / 2
+    return tuple(
+        Edit("tone", (round(float(gain), 4), 0.0, 1.0), start=time, stop=round(time + 1e-4, 6))
+        for gain, time in zip(gains, times, strict=True)
+    )
+
+
 def _exchanged(things: list[T], place: int) -> list[T]:
     first, second = PAIRS[place]
     things[first], things[second] = things[second], things[first]
@@ -127,24 +159,28 @@ TRANSFORMS: dict[str, Transform] = {
         options=tuple(f"{degrees} degrees" for degrees in _DEGREES),
         closeness=_TURNED,
         change=_turn,
+        light=_shading,
     ),
     "flip": Transform(
         question="How were all frames mirrored?",
         options=("not at all", "left and right exchanged", "top and bottom exchanged"),
         closeness=_identity(3),
         change=_flip,
+        light=_shading,
     ),
     "patches": Transform(
         question="Every frame was cut into four quarters. Which two were exchanged?",
         options=tuple(f"{_CORNERS[a]} and {_CORNERS[b]}" for a, b in PAIRS),
         closeness=_SHARED,
         change=_patches,
+        light=_dappling,
     ),
     "reversal": Transform(
         question="Do the frames run forward or backward in time?",
         options=("forward", "backward"),
         closeness=_identity(2),
         change=_reverse,
+        light=_flicker,
         least=2,
     ),
     "groups": Transform(
@@ -152,6 +188,7 @@ TRANSFORMS: dict[str, Transform] = {
         options=tuple(f"{_ORDINALS[a]} and {_ORDINALS[b]}" for a, b in PAIRS),
         closeness=_SHARED,
         change=_groups,
+        light=_flicker,
         least=4,
     ),
 }
