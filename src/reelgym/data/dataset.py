@@ -25,6 +25,7 @@ from reelgym.data.media import Media
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
 from reelgym.video import Store
+from reelgym.video.places import joined
 
 FORMAT_VERSION = 1
 """Raised when a reader of the former version would misread a folder."""
@@ -40,7 +41,7 @@ class Source:
     """A video that a dataset was made from.
 
     `path` is relative to the dataset's media root, with forward slashes. Times in seconds, sizes in pixels as shown.
-    `warnings` say what is damaged in the file.
+    `warnings` say what is damaged in the file, `way` how it was decoded (`Frames.way`).
     """
 
     identity: str
@@ -53,10 +54,11 @@ class Source:
     frame_rate: float
     codec: str
     warnings: tuple[str, ...] = ()
+    way: str = "plan"
 
     def digested(self) -> bytes:
-        """Return what goes into the content digest: everything but the path."""
-        return canonical({k: v for k, v in asdict(self).items() if k != "path"}).encode()
+        """Return what goes into the content digest: everything but the path and the way of decoding."""
+        return canonical({k: v for k, v in asdict(self).items() if k not in ("path", "way")}).encode()
 
 
 _SOURCE_SCHEMA = pa.schema(
@@ -71,6 +73,7 @@ _SOURCE_SCHEMA = pa.schema(
         ("frame_rate", pa.float64()),
         ("codec", pa.string()),
         ("warnings", pa.list_(pa.string())),
+        ("way", pa.string()),
     ]
 )
 
@@ -99,10 +102,10 @@ class Dataset:
 
         Args:
             store: Where decoded frames are kept.
-            media_root: The folder the sources lie in; None is where they lay when the dataset was made.
+            media_root: The folder or prefix the sources lie in; None is where they lay when the dataset was made.
         """
-        root = Path(media_root if media_root is not None else self.manifest.get("media_root", "."))
-        paths = {source.identity: root / source.path for source in self.sources}
+        root = str(media_root if media_root is not None else self.manifest.get("media_root", "."))
+        paths = {source.identity: joined(root, source.path) for source in self.sources}
         return Media(store, paths, {source.identity: source.size_bytes for source in self.sources})
 
 

@@ -13,6 +13,8 @@ from reelgym.data.edits import apply
 from reelgym.data.messages import GREY, Clip, Image
 from reelgym.errors import RequestError
 from reelgym.video import Frames, FrameSpec, Store, identify
+from reelgym.video.places import stamp
+from reelgym.video.probing import scheme_of_identity
 
 _HELD = 4
 
@@ -71,24 +73,25 @@ class Media:
     def _path(self, identity: str) -> str:
         if identity not in self.paths:
             raise RequestError(f"source {identity} is not listed in this dataset ({len(self.paths)} sources are)")
-        path = Path(self.paths[identity])
+        path = str(self.paths[identity])
         if identity not in self._checked:
             check_source(path, identity, self.sizes.get(identity))
             self._checked.add(identity)
-        return str(path)
+        return path
 
 
-def check_source(path: Path, identity: str, size_bytes: int | None = None) -> None:
+def check_source(path: str | Path, identity: str, size_bytes: int | None = None) -> None:
     """Return if the file is there and as long as the one named; its content is read only to name a wrong one.
 
     Raises:
         RequestError: It is missing, or has another size; both identities are named.
     """
-    if not path.is_file():
+    size, _ = stamp(str(path))
+    if size < 0:
         where = "name the folder the videos lie in now with --media-root"
         raise RequestError(f"{path} is missing, wanted as {identity}: {where}")
-    if size_bytes is not None and path.stat().st_size != size_bytes:
-        found = identify(str(path))
+    if size_bytes is not None and size != size_bytes:
+        found = identify(str(path), scheme_of_identity(identity))
         raise RequestError(
             f"{path} has changed: wanted {identity}, found {found}; restore it or make the dataset again"
         )

@@ -57,10 +57,13 @@ def estimate(
         RequestError: As `synthesize`.
     """
     resolved = resolve(**settings)
-    chosen = choose(list_inputs(inputs, resolved["seed"]), resolved)
+    listing = list_inputs(inputs, resolved["seed"])
+    resolved["identity"] = listing.scheme()
+    chosen = choose(listing, resolved)
     timed = sorted(chosen, key=lambda entry: (entry.draw, entry.path))[:timed_files]
     with Pool(1, seconds=seconds_per_file, memory_bytes=memory_bytes) as pool:
-        list(pool.run([{"do": "identify", "path": ""}]))  # Starting a process is no part of the work on a file.
+        # Starting a process is no part of the work on a file.
+        list(pool.run([{"do": "identify", "path": "", "scheme": "full"}]))
         rows = []
         for done, entry in enumerate(timed, 1):
             rows.append(_timed(pool, entry, resolved))
@@ -85,7 +88,7 @@ _MEASURED = ("size", "seconds", "video_seconds", "samples", "disk_bytes")
 def _timed(pool: Pool, entry: Entry, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what one file took and gave."""
     begun = time.monotonic()
-    ((_, found),) = pool.run([{"do": "identify", "path": entry.path}])
+    ((_, found),) = pool.run([{"do": "identify", "path": entry.path, "scheme": settings["identity"]}])
     result: dict[str, Any] = {}
     if "identity" in found:
         ((_, result),) = pool.run([cut_job(settings, entry, found["identity"])])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from reelgym.video import search
+from reelgym.video.places import relative, root_of
+from reelgym.video.places import stamp as stamp_of
+from reelgym.video.probing import Scheme, choose_scheme
 
 Stamp = tuple[int, int]
-"""Size in bytes and time of the last change in nanoseconds: what a changed file shows without being read."""
+"""Size in bytes and time of the last change in nanoseconds (of a remote file, a number made of its version tag): what a
+changed file shows without being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,12 @@ class Listing:
     """All inputs.
 
     Attributes:
-        root: The folder that holds them all.
+        root: The folder or prefix that holds them all; empty where they lie on different machines.
         entries: By path.
         unreadable: Quarantine lines of folders that could not be searched.
     """
 
-    root: Path
+    root: str
     entries: tuple[Entry, ...]
     unreadable: tuple[dict[str, str], ...] = ()
 
@@ -52,6 +56,10 @@ class Listing:
         listed = sorted((entry.name, entry.stamp[0]) for entry in self.entries)
         return f"{len(listed)} files, {hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:12]}"
 
+    def scheme(self, wanted: Literal["auto", "full", "quick"] = "auto") -> Scheme:
+        """Return how the content of all of them is named, see `video.probing.choose_scheme`."""
+        return choose_scheme({entry.path: entry.stamp[0] for entry in self.entries}, wanted)
+
 
 def list_inputs(inputs: Sequence[str | Path], seed: int) -> Listing:
     """Return the video files of these files and folders, see `video.search`.
@@ -60,22 +68,13 @@ def list_inputs(inputs: Sequence[str | Path], seed: int) -> Listing:
         RequestError: A path does not exist, or nothing was found.
     """
     found = search([str(item) for item in inputs])
-    root = Path(os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in found.paths]))
+    root = root_of(found.paths)
     unreadable = tuple({"path": path, "boundary": "open", "reason": words} for path, words in found.unreadable)
     return Listing(root, tuple(_entry(path, root, seed) for path in found.paths), unreadable)
 
 
-def stamp_of(path: str) -> Stamp:
-    """Return the stamp of a file, (-1, 0) where it cannot be asked: reading it will tell why."""
-    try:
-        about = os.stat(path)
-    except (OSError, ValueError):
-        return -1, 0
-    return about.st_size, about.st_mtime_ns
-
-
-def _entry(path: str, root: Path, seed: int) -> Entry:
-    name = Path(os.path.relpath(os.path.abspath(path), root)).as_posix()
+def _entry(path: str, root: str, seed: int) -> Entry:
+    name = relative(path, root)
     stamp = stamp_of(path)
     drawn = hashlib.sha256(json.dumps(["choose", seed, name, stamp[0]]).encode()).hexdigest()
     return Entry(path, name, stamp, int(drawn[:13], 16) / 16**13)

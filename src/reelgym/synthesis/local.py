@@ -60,6 +60,7 @@ def synthesize(
     max_hours: float | None = None,
     limit: int | None = None,
     shard: str | None = None,
+    identity: Literal["auto", "full", "quick"] = "auto",
     seconds_per_file: float = 300.0,
     memory_bytes: int = MEMORY_BYTES,
     store: str | Path | None = None,
@@ -73,7 +74,7 @@ def synthesize(
     content count once; `inputs.jsonl` says what every file became.
 
     Args:
-        inputs: Files and folders.
+        inputs: Files, folders, tars, and URIs of files or prefixes.
         out: The dataset folder.
         task: Name of the task, or a mixture with weights, `mvp=3,jigsaw=1` or a mapping: every video is decoded once
             and its samples are shared out by `settings.allocation`.
@@ -90,6 +91,8 @@ def synthesize(
         max_hours: Takes files in the order of that hash up to so many hours; the first one always.
         limit: Takes whole videos in the order of that hash up to so many samples.
         shard: `I/N`: only the files whose content falls to shard I; `merge` joins the N datasets.
+        identity: How content is named, all of it in one way: by all bytes (`full`), by size, version and three pieces
+            (`quick`), or quick where any file is remote or larger than 1 GiB (`auto`).
         seconds_per_file: A file that takes longer is quarantined.
         memory_bytes: Limit of a worker's address space; 0 for none. A file that needs more is quarantined.
         store: Folder of a frame store to fill in the same decoding pass with the frames that the prompts name.
@@ -109,7 +112,7 @@ def synthesize(
     split_by = {"split_share": split_share, "split": split}
     settings = resolve(task, config, fps, per_video=per_video, seed=seed, **split_by, **choice)  # type: ignore[arg-type]
     listing = list_inputs(inputs, seed)
-    settings["inputs"] = listing.fingerprint
+    settings["inputs"], settings["identity"] = listing.fingerprint, listing.scheme(identity)
     chosen = choose(listing, settings)
     if (done := finished(folder, settings)) is not None:
         return done

@@ -32,6 +32,7 @@ class Content:
     quarantine: dict[str, str] | None = None
     video: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
+    way: str = "plan"
 
     @property
     def first(self) -> Entry:
@@ -104,7 +105,9 @@ class Run:
         found = {n: note for n, entry in enumerate(chunk) if (note := self._known(entry)) is not None}
         left = [number for number in range(len(chunk)) if number not in found]
         tell(len(found))
-        for at, result in self._pool.run({"do": do, "path": chunk[number].path} for number in left):
+        for at, result in self._pool.run(
+            {"do": do, "path": chunk[number].path, "scheme": self.settings["identity"]} for number in left
+        ):
             number = left[at]
             found[number] = self._settled(result, chunk[number].path, "probe")
             if "again" not in found[number]:
@@ -165,6 +168,7 @@ class Run:
     def _count(self, content: Content, result: Mapping[str, Any]) -> None:
         content.samples, content.quarantine = len(result.get("samples", ())), result.get("quarantine")
         content.video, content.warnings = result.get("video"), tuple(result.get("warnings", ()))
+        content.way = result.get("way", "plan")
         self._tally.samples += content.samples
         self._tally.quarantined += content.quarantine is not None
 

@@ -20,10 +20,11 @@ from reelgym import tasks
 from reelgym.data.dataset import sample_to_row
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError, RequestError, WorkError
-from reelgym.synthesis.listing import stamp_of
 from reelgym.tasks.base import Task
 from reelgym.video import Frames, FrameSpec, Store, Video, auto_fps, identify, probe
 from reelgym.video.decode import read_many
+from reelgym.video.places import stamp as stamp_of
+from reelgym.video.probing import scheme_of_identity
 
 Job = dict[str, Any]
 
@@ -31,16 +32,17 @@ Job = dict[str, Any]
 def perform(job: Job) -> dict[str, Any]:
     """Return the result of one job; a file that cannot be used is a result too, under `quarantine`.
 
-    Jobs: {do: identify, path} gives {identity}; {do: probe, path} gives {identity, seconds}; {do: cut, path, identity,
-    stamp, tasks: {name: {config, fps, count}}, split, seed, store} gives {video, samples: [row, ...], warnings: [...]}
-    with rows of `sample_to_row`. `again` marks what another attempt may mend, such as a lack of memory.
+    Jobs: {do: identify, path, scheme} gives {identity}; {do: probe, path, scheme} gives {identity, seconds}; {do: cut,
+    path, identity, stamp, tasks: {name: {config, fps, count}}, split, seed, store} gives {video, samples: [row, ...],
+    warnings: [...], way} with rows of `sample_to_row` and the way of decoding. `again` marks what another attempt may
+    mend, such as a lack of memory.
     """
     path = job["path"]
     try:
         if job["do"] == "identify":
-            return {"identity": identify(path)}
+            return {"identity": identify(path, job.get("scheme", "full"))}
         if job["do"] == "probe":
-            video = probe(path)
+            video = probe(path, scheme=job.get("scheme", "full"))
             return {"identity": video.identity, "seconds": video.duration_seconds}
         return _cut_unchanged(job)
     except MediaError as error:
@@ -78,6 +80,7 @@ def cut(video: Video, job: Job) -> dict[str, Any]:
         "video": asdict(video),
         "samples": [sample_to_row(sample) for sample in samples],
         "warnings": list(dict.fromkeys(warnings)),
+        "way": "+".join(sorted({frames[spec].way for spec in wanted.values()})),
     }
 
 
@@ -120,7 +123,7 @@ def _has_changed(job: Job) -> bool:
     if stamp_of(job["path"]) == tuple(job["stamp"]):
         return False
     try:
-        return bool(identify(job["path"]) != job["identity"])
+        return bool(identify(job["path"], scheme_of_identity(job["identity"])) != job["identity"])
     except MediaError:
         return True
 

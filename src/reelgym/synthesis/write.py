@@ -56,6 +56,7 @@ def _source(content: Content, split: str) -> Source:
         path=content.first.name,
         split=split,
         warnings=tuple(dict.fromkeys([*video["warnings"], *content.warnings])),
+        way=content.way,
     )
 
 
@@ -88,14 +89,14 @@ def _became(run: Run, identity: str, content: Content, entry: Entry) -> dict[str
     return {"became": "used", "samples": run.taken.get(identity, content.samples)}
 
 
-def _manifest(run: Run, root: Path, lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _manifest(run: Run, root: str, lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     became = [line["became"] for line in lines]
     counts = {"duplicates": became.count("duplicate"), "not_sampled": became.count("not sampled"), "files": len(became)}
     manifest = {
         "tasks": run.settings["tasks"],
         "seed": run.settings["seed"],
         "settings": dict(run.settings),
-        "media_root": str(root),
+        "media_root": root,
         "counts": counts,
     }
     return manifest if run.settings["shard"] is None else manifest | {"shard": run.settings["shard"]}

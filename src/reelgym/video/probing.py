@@ -92,7 +92,9 @@ def _hashed(file: BinaryIO) -> hashlib._Hash:
     return whole
 
 
-def probe(path: str, *, limit_seconds: float = LIMIT_SECONDS, identity: str | None = None) -> Video:
+def probe(
+    path: str, *, limit_seconds: float = LIMIT_SECONDS, identity: str | None = None, scheme: Scheme = "full"
+) -> Video:
     """Return what a file is, without trusting its header.
 
     The duration runs from the first frame shown to the end of the last, by the packets' times. Rotation by quarter
@@ -103,6 +105,7 @@ def probe(path: str, *, limit_seconds: float = LIMIT_SECONDS, identity: str | No
         path: A place (a path, a URI, a member of a tar); a path is data, never a protocol, a pattern or an option.
         limit_seconds: Wall-clock limit.
         identity: What `identify` returned for this file, so that it is not read for that again.
+        scheme: How its content is named where `identity` is not given.
 
     Raises:
         MediaError: With boundary `open`, `probe` or `decode` and one line of reason.
@@ -112,7 +115,7 @@ def probe(path: str, *, limit_seconds: float = LIMIT_SECONDS, identity: str | No
     start = 0.0 if timeline.start is None else float(timeline.start * timeline.time_base)
     return Video(
         path=path,
-        identity=identity or identify(path),
+        identity=identity or identify(path, scheme),
         size_bytes=about(path).size,
         duration_seconds=timeline.end / MICRO,
         height=timeline.size[0],

@@ -105,7 +105,7 @@ def plan(
     if not fit:
         raise RequestError(f"{dataset.path} has no sample to export ({len(left_out)} left out): give another dataset")
     for identity in sorted({part.video for sample in fit for part in parts_of(sample)} & set(media.paths)):
-        check_source(Path(media.paths[identity]), identity, media.sizes.get(identity))
+        check_source(media.paths[identity], identity, media.sizes.get(identity))
     shown = sum(_frames(part) for sample in fit for part in parts_of(sample))
     written = len({name for sample in fit for part in parts_of(sample) for name in frame_names(part, encoding)})
     per_frame, error = _probe(fit, media, encoding)
