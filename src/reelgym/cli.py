@@ -138,6 +138,12 @@ def synth(
     sample: Annotated[float | None, typer.Option(help="Share of the files to open, chosen by hash.")] = None,
     max_hours: Annotated[float | None, typer.Option(help="Stop at so many hours of video, in hash order.")] = None,
     limit: Annotated[int | None, typer.Option(help="Stop at so many puzzles, whole videos in hash order.")] = None,
+    avoid: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Leave out puzzles with crosses_cut, static, black, clock.")
+    ] = None,
+    audit: Annotated[
+        str, typer.Option(metavar="mark|thin|drop|off", help="What to do with puzzles that a shortcut solves.")
+    ] = "mark",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Time a few files, estimate the rest.")] = False,
     seconds_per_file: Annotated[float, typer.Option(help="A file that takes longer is quarantined.")] = 300.0,
     worker_memory: Annotated[float, typer.Option(help="GiB of address space for one worker; 0: no limit.")] = 4.0,
@@ -157,6 +163,8 @@ def synth(
         "fps": _rate(fps),
         **{"per_video": per_video, "seed": seed, "split_share": test_share},
         **{"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard},
+        **{"avoid": None if avoid is None else [name for name in avoid.split(",") if name]},
+        **{"audit": None if audit == "mark" else audit},
         **{"workers": workers, "seconds_per_file": seconds_per_file, "memory_bytes": round(worker_memory * 2**30)},
     }
     if dry_run:
@@ -195,16 +203,18 @@ def inspect(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder made by `reelgym synth`.")],
     baselines: Annotated[bool, typer.Option(help="Whether to score the baselines, which look at frames.")] = True,
     limit: Annotated[int, typer.Option(help="Samples the baselines are asked, a seeded subset.")] = 200,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the same as a page, with pictures.")] = None,
     videos: Videos = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Counts, chance levels, shortcut baselines, quarantine reasons.
+    """Counts, chance levels, shortcut audit, structure of the videos, quarantine reasons.
 
-    Example: [bold]reelgym inspect puzzles[/bold]
+    Example: [bold]reelgym inspect puzzles --html audit.html[/bold]
     """
     from reelgym.data.dataset import read_dataset
     from reelgym.recipes import proving
+    from reelgym.synthesis import audit_table, structure_table
     from reelgym.synthesis import inspect as look
     from reelgym.synthesis import table as rows_of
 
@@ -212,6 +222,11 @@ def inspect(
     media = found.media(proving.store(), videos) if baselines else None
     with Bars() as bars:
         report = look(found, media, limit=limit, seed=seed, progress=bars.stage("score baselines"))
+    if html is not None:
+        from reelgym.reports.folders import of_dataset
+        from reelgym.reports.page import write_page
+
+        say(f"page: {write_page(html, of_dataset(dataset, proving.store(), videos=videos, about=report))}")
     if as_json:
         return print_json(report)
     typer.echo(f"{dataset}: {report['counts']['samples']} samples, digest {report['digest']}")
@@ -219,6 +234,10 @@ def inspect(
     header, *rows = rows_of(report)
     title = f"Scores that need no model ({report['baseline_samples']} samples)" if baselines else "Chance"
     table(title, header, rows)
+    if audited := audit_table(report):
+        table("Shortcuts: score, and share of puzzles wholly solved, with 95% intervals", audited[0], audited[1:])
+    if surveyed := structure_table(report):
+        table("Videos", ("what", "videos"), surveyed)
     if report["quarantine"]:
         table("Quarantine", ("reason", "files"), [(reason, str(n)) for reason, n in report["quarantine"].items()])
 

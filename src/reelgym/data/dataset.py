@@ -41,7 +41,9 @@ class Source:
     """A video that a dataset was made from.
 
     `path` is relative to the dataset's media root, with forward slashes. Times in seconds, sizes in pixels as shown.
-    `warnings` say what is damaged in the file, `way` how it was decoded (`Frames.way`).
+    `warnings` say what is damaged in the file. `structure` (JSON of a `video.structure.Structure`) and `fingerprint`
+    say what was found in it; both are empty where nobody looked, and no part of the digest. `way` is how it was decoded
+    (`Frames.way`), no part of the digest either.
     """
 
     identity: str
@@ -54,11 +56,14 @@ class Source:
     frame_rate: float
     codec: str
     warnings: tuple[str, ...] = ()
+    structure: str = ""
+    fingerprint: str = ""
     way: str = "plan"
 
     def digested(self) -> bytes:
-        """Return what goes into the content digest: everything but the path and the way of decoding."""
-        return canonical({k: v for k, v in asdict(self).items() if k not in ("path", "way")}).encode()
+        """Return what goes into the content digest: everything but the path and what was found."""
+        left_out = ("path", "structure", "fingerprint", "way")
+        return canonical({k: v for k, v in asdict(self).items() if k not in left_out}).encode()
 
 
 _SOURCE_SCHEMA = pa.schema(
@@ -73,6 +78,8 @@ _SOURCE_SCHEMA = pa.schema(
         ("frame_rate", pa.float64()),
         ("codec", pa.string()),
         ("warnings", pa.list_(pa.string())),
+        ("structure", pa.string()),
+        ("fingerprint", pa.string()),
         ("way", pa.string()),
     ]
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,16 @@ from reelgym.data.sample import Sample
 from reelgym.errors import MediaError, RequestError
 from reelgym.evaluation import results
 from reelgym.evaluation.results import Evaluation
-from reelgym.reports import build, puzzles
+from reelgym.reports import audit, build, puzzles
 from reelgym.reports.payload import Payload, Puzzle, Reply, Role, Table
 from reelgym.reports.svg import percent
 from reelgym.synthesis.inspect import inspect, table
 from reelgym.video import Store
+
+AUDIT = (
+    "The share of puzzles that an answer without understanding gets wholly right, with its 95% interval over videos. "
+    "Dark bars lie surely above what a guesser solves (the dashed line): the puzzles leak something."
+)
 
 SHOWN = 24
 """Puzzles on a page drawn from a folder."""
@@ -42,18 +47,28 @@ class Shelf:
     missing: str = ""
 
 
-def of_dataset(folder: Path, store: Store) -> Payload:
-    """Return the page of a dataset: counts, chance, baselines, quarantine, and some of its puzzles."""
+def of_dataset(
+    folder: Path, store: Store, *, videos: str | Path | None = None, about: Mapping[str, Any] | None = None
+) -> Payload:
+    """Return the page of a dataset: counts, chance, audit, structure, quarantine, and some of its puzzles.
+
+    Args:
+        folder: The dataset.
+        store: Where decoded frames are kept.
+        videos: The folder of its videos, if it has moved.
+        about: What `inspect` said of it, where that is known.
+    """
     found = read_dataset(folder)
-    shelf = _shelf(found, store)
+    shelf = Shelf({sample.id: sample for sample in found.samples}, found.media(store, videos))
     try:
-        about = inspect(found, shelf.media)
+        about = about or inspect(found, shelf.media)
     except (RequestError, MediaError) as error:
         about, shelf = inspect(found, None), Shelf(shelf.samples, None, str(error))
     header, *rows = table(about)
     counts = about["counts"]
     quarantine = tuple((reason, f"{count:,}") for reason, count in about["quarantine"].items())
     tables = [Table(title="Chance and shortcuts", columns=header, rows=tuple(rows), caption=_baseline_note(about))]
+    tables += audit.tables(about)
     if quarantine:
         tables.append(Table(title="Left out", columns=("Reason", "Files"), rows=quarantine))
     return Payload(
@@ -64,7 +79,9 @@ def of_dataset(folder: Path, store: Store) -> Payload:
             *((FACTS[n], f"{counts[n]:,}") for n in FACTS if n in counts),
         ),
         tables=tuple(tables),
-        puzzles=tuple(_puzzle(shelf, sample.id, ()) for sample in _some(found.samples)),
+        audits=audit.charts(about),
+        audits_caption=AUDIT,
+        puzzles=tuple(_audited(shelf, found.samples, audit.solved_by(about))),
         limits=_limits(shelf),
         provenance=(("dataset", str(folder)), ("digest", found.digest)),
     )
@@ -192,6 +209,17 @@ def _puzzle(shelf: Shelf, sample_id: str, rows: Iterable[tuple[str, results.Row]
     order = ("before", "after", "plain", "floor")
     replies.sort(key=lambda reply: order.index(reply.role))
     return _bare_or_shown(shelf, sample_id, "", replies)
+
+
+def _audited(shelf: Shelf, samples: Sequence[Sample], solved: Mapping[str, Sequence[str]]) -> Iterable[Puzzle]:
+    """Yield puzzles that shortcuts solve, each with their names, and then some others."""
+    chosen = list(solved)[: audit.SHOWN_SOLVED]
+    for name in chosen:
+        by = ", ".join(build.words(shortcut).lower() for shortcut in solved[name])
+        shown = _bare_or_shown(shelf, name, f"solved by {by}", ())
+        yield replace(shown, kind="solved by a shortcut")
+    for sample in _some([one for one in samples if one.id not in solved])[: SHOWN - len(chosen)]:
+        yield replace(_bare_or_shown(shelf, sample.id, "", ()), kind="others" if chosen else "")
 
 
 def _bare_or_shown(shelf: Shelf, sample_id: str, note: str, replies: Sequence[Reply]) -> Puzzle:

@@ -171,6 +171,7 @@ class Puzzle:
         answer: Right numbers in true time order.
         replies: What was written about it.
         note: One line under the title.
+        strips: What else is shown, clip by clip and picture by picture, each with its label: of puzzles without a gap.
     """
 
     id: str
@@ -182,6 +183,7 @@ class Puzzle:
     answer: tuple[int, ...] = ()
     replies: tuple[Reply, ...] = ()
     note: str = ""
+    strips: tuple[tuple[str, tuple[Frame, ...]], ...] = ()
 
     @property
     def solved(self) -> bool | None:
@@ -202,6 +204,8 @@ class Payload:
         measures: The headline table.
         measures_caption: What its numbers are (rows, videos, level of the intervals).
         bars: The before/after picture.
+        audits: What shortcuts solve, one picture per task.
+        audits_caption: What they show.
         tables: Other tables, in order.
         curves: Learning curves, in order.
         puzzles: The browser of puzzles.
@@ -216,6 +220,8 @@ class Payload:
     measures: tuple[Measure, ...] = ()
     measures_caption: str = ""
     bars: Bars | None = None
+    audits: tuple[Bars, ...] = ()
+    audits_caption: str = ""
     tables: tuple[Table, ...] = ()
     curves: tuple[Curves, ...] = ()
     puzzles: tuple[Puzzle, ...] = ()

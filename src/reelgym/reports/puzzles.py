@@ -16,6 +16,9 @@ from reelgym.tasks.base import MediaReader
 
 Shown = TypeVar("Shown", Clip, Image)
 
+_LABEL = 60
+"""Letters of a label at most; longer words before a part are a question and no label."""
+
 SHOWN_PIXELS = 112
 """Short side of the frames on a page."""
 
@@ -32,7 +35,8 @@ def puzzle(
     """Return a puzzle from its sample: context clips, candidate pool, right order, replies.
 
     Args:
-        sample: An MVP sample: the first clip before the gap, the second after it, images the pool.
+        sample: Two clips and images are shown as an MVP sample: the first clip before the gap, the second after it, the
+            images the pool. Of any other sample clips and images are shown one by one.
         media: Turns a part into (F, H, W, 3) pixels; None leaves the frames out.
         replies: What was written about it.
         kind: What to filter by; the sample's facet `kind` where not given.
@@ -43,6 +47,8 @@ def puzzle(
     parts = [part for message in sample.messages for part in message.parts]
     clips = [part for part in parts if isinstance(part, Clip)]
     pool = [part for part in parts if isinstance(part, Image)]
+    if not (len(clips) == 2 and pool and _indices(sample.answer)):
+        return _stripped(sample, parts, media, replies, kind=kind, note=note, side=side)
     shown: list[tuple[Frame, ...]] = [(), ()]
     candidates: tuple[Frame, ...] = ()
     if media is not None:
@@ -62,6 +68,33 @@ def puzzle(
         answer=tuple(int(index) for index in sample.answer),
         replies=tuple(replies),
         note=note,
+    )
+
+
+def _stripped(
+    sample: Sample, parts: Sequence[Any], media: MediaReader | None, replies: Sequence[Reply], **about: Any
+) -> Puzzle:
+    """Return a puzzle without a gap: its clips and images one by one, each under the words before it."""
+    strips: list[tuple[str, tuple[Frame, ...]]] = []
+    label = ""
+    for part in parts:
+        if isinstance(part, Text):
+            label = part.text.strip().rpartition("\n")[2].rstrip(": ")
+            continue
+        if media is not None:
+            times = part.times if isinstance(part, Clip) else (None,)
+            pixels = media(_larger(part, about["side"]))
+            frames = tuple(Frame(image=encode(one), seconds=at) for one, at in zip(pixels, times, strict=True))
+            strips.append((label if 0 < len(label) <= _LABEL else f"Part {len(strips) + 1}", frames))
+        label = ""
+    return Puzzle(
+        id=sample.id,
+        kind=about["kind"] or str(sample.facets.get("kind", "")),
+        question=" ".join("".join(_words_of(part) for part in parts).split()),
+        strips=tuple(strips),
+        answer=_indices(sample.answer) or (),
+        replies=tuple(replies),
+        note=about["note"],
     )
 
 

@@ -43,7 +43,7 @@ class RunningMean:
         self._own_rows += 1
 
     def interval(self) -> Interval:
-        """Return the mean with its limits at 0.95; NaN where there is no row, limits where there are under 2 clusters."""
+        """Return the mean with its limits at 0.95, NaN without rows; no limits with fewer than 2 clusters."""
         self._close()
         self._cluster = None
         if not self._rows:

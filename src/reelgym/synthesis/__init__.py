@@ -5,8 +5,8 @@ beforehand what a run would take; `inspect` reports counts, chance levels and wh
 """
 
 from reelgym.synthesis.estimate import estimate
-from reelgym.synthesis.inspect import inspect, table
+from reelgym.synthesis.inspect import audit_table, inspect, structure_table, table
 from reelgym.synthesis.local import Manifest, synthesize
 from reelgym.synthesis.merge import merge
 
-__all__ = ["Manifest", "estimate", "inspect", "merge", "synthesize", "table"]
+__all__ = ["Manifest", "audit_table", "estimate", "inspect", "merge", "structure_table", "synthesize", "table"]

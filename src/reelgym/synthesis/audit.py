@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -94,7 +94,7 @@ class _Tally:
 
 
 class Audit:
-    """The audit of a dataset: `add` every row in order, then ask which `keeps` and what to say in the manifest."""
+    """The audit of a dataset: `add` every row in order, `settle`, then ask which it `keeps` and for its `manifest`."""
 
     def __init__(self, rule: Rule = "mark") -> None:
         """Begin with no row."""
@@ -115,12 +115,19 @@ class Audit:
             tally.values.setdefault(name, RunningMean()).add(value, source)
             tally.solved.setdefault(name, RunningMean()).add(float(value >= SOLVED), source)
 
-    def keeps(self, row: Mapping[str, str]) -> bool:
-        """Say whether the rule keeps a row; ask it after all were added, once for each."""
+    def settle(self, rows: Iterable[Mapping[str, str]]) -> None:
+        """Decide by all rows that were added; the same rows once more tell how many go."""
         if self.rule not in ("thin", "drop"):
-            return True
+            return
+        self._odds = {task: dict(self._thinning(tally)) for task, tally in self._tallies.items()}
+        for row in rows:
+            if not self.keeps(row):
+                self._tallies[row["task"]].removed += 1
+
+    def keeps(self, row: Mapping[str, str]) -> bool:
+        """Say whether the rule keeps a row; ask it after `settle`."""
         if self._odds is None:
-            self._odds = {task: dict(self._thinning(tally)) for task, tally in self._tallies.items()}
+            return True
         note = json.loads(row["provenance"]).get("audit")
         if note is None:
             return True
@@ -129,12 +136,10 @@ class Audit:
         # The name without its split: near-duplicates may have moved it to the other side.
         name = row["id"].rpartition("-")[2]
         drawn = int(hashlib.sha256(f"audit {row['task']} {name}".encode()).hexdigest()[:13], 16) / 16**13
-        kept = drawn < share
-        self._tallies[row["task"]].removed += not kept
-        return kept
+        return drawn < share
 
     def manifest(self) -> dict[str, Any]:
-        """Return the audit as JSON values, before anything was removed; empty where nothing was looked at."""
+        """Return the audit as JSON values: scores before anything was removed; empty where nobody looked."""
         if not self._tallies:
             return {}
         return {"rule": self.rule, "tasks": {task: _described(tally) for task, tally in sorted(self._tallies.items())}}

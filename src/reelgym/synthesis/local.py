@@ -60,6 +60,8 @@ def synthesize(
     max_hours: float | None = None,
     limit: int | None = None,
     shard: str | None = None,
+    avoid: Sequence[str] | None = None,
+    audit: str | None = None,
     identity: Literal["auto", "full", "quick"] = "auto",
     seconds_per_file: float = 300.0,
     memory_bytes: int = MEMORY_BYTES,
@@ -85,12 +87,15 @@ def synthesize(
         seed: Of everything drawn.
         workers: Processes; None is one per available core.
         engine: `local` (processes of this machine) or `ray` (a Ray cluster, or one started here).
-        split_share: Share of the sources held out as `test`, chosen by the hash of their content.
+        split_share: Share of the sources held out as `test`, chosen by the hash of their content; videos that show the
+            same lie on one side.
         split: Puts all sources on one side instead.
         sample: Share of the files to open, chosen by the hash of seed, relative name and size.
         max_hours: Takes files in the order of that hash up to so many hours; the first one always.
         limit: Takes whole videos in the order of that hash up to so many samples.
         shard: `I/N`: only the files whose content falls to shard I; `merge` joins the N datasets.
+        avoid: What samples may not run into (`structure.FACETS`); None leaves it to each task.
+        audit: What to do about samples that a shortcut solves (`audit.RULES`); None marks them.
         identity: How content is named, all of it in one way: by all bytes (`full`), by size, version and three pieces
             (`quick`), or quick where any file is remote or larger than 1 GiB (`auto`).
         seconds_per_file: A file that takes longer is quarantined.
@@ -110,7 +115,8 @@ def synthesize(
     folder = Path(out)
     choice = {"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard}
     split_by = {"split_share": split_share, "split": split}
-    settings = resolve(task, config, fps, per_video=per_video, seed=seed, **split_by, **choice)  # type: ignore[arg-type]
+    wanted: dict[str, Any] = split_by | choice | {"avoid": avoid, "audit": audit}
+    settings = resolve(task, config, fps, per_video=per_video, seed=seed, **wanted)
     listing = list_inputs(inputs, seed)
     settings["inputs"], settings["identity"] = listing.fingerprint, listing.scheme(identity)
     chosen = choose(listing, settings)

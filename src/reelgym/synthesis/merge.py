@@ -6,14 +6,17 @@ import hashlib
 import heapq
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from reelgym.data.dataset import Source, canonical, read_manifest, read_rows, read_sources, write_rows
 from reelgym.errors import RequestError
+from reelgym.synthesis.finish import Finish, source_of
 from reelgym.synthesis.journal import Journal, claimed, clean
 from reelgym.synthesis.local import Manifest, finished, made
+from reelgym.synthesis.run import side
 from reelgym.synthesis.settings import changes
 from reelgym.synthesis.shards import parse_shard
 from reelgym.synthesis.write import INPUTS, write_inputs
@@ -49,9 +52,16 @@ def merge(
         quarantine = [line for part in parts for line in part.lines("quarantine.jsonl")]
         # Each list is in order of paths, so that equal ones keep the order of one run.
         write_inputs(folder, heapq.merge(*(part.lines(INPUTS) for part in parts), key=_BY_PATH))
-        rows = _told(heapq.merge(*(part.rows() for part in parts), key=_source_of), _total(parts, "samples"), progress)
         sources = sorted((source for part in parts for source in part.sources), key=lambda source: source.identity)
-        whole = write_rows(folder, rows, sources, sorted(quarantine, key=_BY_PATH), _joined(parts, settings))
+        ended = Finish(
+            sources,
+            lambda: heapq.merge(*(part.rows() for part in parts), key=source_of),
+            partial(side, settings),
+            rule=settings["audit"],
+        )
+        rows = _told(ended.rows(), _total(parts, "samples"), progress)
+        joined = _joined(parts, settings) | {"audit": ended.audit}
+        whole = write_rows(folder, rows, ended.sources, sorted(quarantine, key=_BY_PATH), joined)
         Journal(work).remove()
     return made(folder, whole, fresh=True)
 
@@ -120,10 +130,6 @@ def _joined(parts: Sequence[_Part], settings: Mapping[str, Any]) -> dict[str, An
 
 def _total(parts: Sequence[_Part], count: str) -> int:
     return sum(int(part.manifest["counts"][count]) for part in parts)
-
-
-def _source_of(row: Mapping[str, str]) -> str:
-    return str(json.loads(row["provenance"])["source"])
 
 
 def _told(

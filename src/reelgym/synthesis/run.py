@@ -251,7 +251,8 @@ def cut_job(settings: Mapping[str, Any], entry: Entry, identity: str) -> dict[st
         for name, one in settings["tasks"].items()
     }
     job = {"do": "cut", "path": entry.path, "identity": identity, "stamp": list(entry.stamp), "tasks": named}
-    return job | {"split": side(settings, identity), "seed": settings["seed"], "store": None}
+    looks = {"avoid": settings.get("avoid"), "audit": settings.get("audit") != "off"}
+    return job | looks | {"split": side(settings, identity), "seed": settings["seed"], "store": None}
 
 
 def _line(path: str, boundary: str, reason: str) -> dict[str, str]:

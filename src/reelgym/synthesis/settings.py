@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from itertools import accumulate
@@ -13,7 +13,9 @@ from typing import Any
 from reelgym import tasks
 from reelgym.data.sample import Split
 from reelgym.errors import RequestError
+from reelgym.synthesis.audit import RULES
 from reelgym.synthesis.shards import parse_shard
+from reelgym.synthesis.structure import checked
 
 
 def mixture(text: str | Mapping[str, float]) -> dict[str, float]:
@@ -75,6 +77,8 @@ def resolve(
     max_hours: float | None = None,
     limit: int | None = None,
     shard: str | None = None,
+    avoid: Sequence[str] | None = None,
+    audit: str | None = None,
 ) -> dict[str, Any]:
     """Return all that decides the content, checked, as JSON values; arguments are those of `synthesize`.
 
@@ -89,12 +93,15 @@ def resolve(
     named = {name: _task(name, configs.get(name), fps) | {"weight": weight} for name, weight in weights.items()}
     _check(per_video=per_video, split_share=split_share, split=split)
     _check_choice(sample, max_hours, limit)
+    if audit not in (None, *RULES):
+        raise RequestError(f"audit={audit!r}: one of {', '.join(RULES)}")
     if shard is not None:
         parse_shard(shard)
         if limit is not None:
             raise RequestError("limit counts samples of the whole run, which one shard cannot know: leave out one")
     plain = {"tasks": named, "per_video": per_video, "seed": seed, "split_share": split_share, "split": split}
     plain |= {"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard}
+    plain |= {"avoid": None if avoid is None else checked(avoid), "audit": audit}
     return dict(json.loads(json.dumps(plain)))
 
 

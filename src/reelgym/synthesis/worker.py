@@ -20,11 +20,14 @@ from reelgym import tasks
 from reelgym.data.dataset import sample_to_row
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError, RequestError, WorkError
+from reelgym.synthesis.audit import Decoded, marked
+from reelgym.synthesis.structure import survey, survey_specs, told
 from reelgym.tasks.base import Task
 from reelgym.video import Frames, FrameSpec, Store, Video, auto_fps, identify, probe
 from reelgym.video.decode import read_many
 from reelgym.video.places import stamp as stamp_of
 from reelgym.video.probing import scheme_of_identity
+from reelgym.video.structure import Structure
 
 Job = dict[str, Any]
 
@@ -34,8 +37,8 @@ def perform(job: Job) -> dict[str, Any]:
 
     Jobs: {do: identify, path, scheme} gives {identity}; {do: probe, path, scheme} gives {identity, seconds}; {do: cut,
     path, identity, stamp, tasks: {name: {config, fps, count}}, split, seed, store} gives {video, samples: [row, ...],
-    warnings: [...], way} with rows of `sample_to_row` and the way of decoding. `again` marks what another attempt may
-    mend, such as a lack of memory.
+    warnings: [...], way, structure, fingerprint} with rows of `sample_to_row` and the way of decoding (`Frames.way`).
+    `again` marks what another attempt may mend, such as a lack of memory.
     """
     path = job["path"]
     try:
@@ -64,12 +67,15 @@ def cut(video: Video, job: Job) -> dict[str, Any]:
     rates = {name: _rate(one["fps"], video, made[name]) for name, one in named.items()}
     wanted = {name: made[name].spec(rates[name]) for name in named}
     extra = [] if job["store"] is None else [made[name].shown(video, rates[name]) for name in named]
-    frames = _decoded(video, list(dict.fromkeys([*wanted.values(), *extra])), job["store"])
+    surveyed = survey_specs(video.duration_seconds, max(rates.values()))
+    frames = _decoded(video, list(dict.fromkeys([*wanted.values(), *extra, *surveyed])), job["store"])
+    found = survey(video, *(frames[spec] for spec in surveyed))
     samples: list[Sample] = []
     failures: list[MediaError] = []
     for name, task in made.items():
         try:
-            samples += _generated(task, video, frames[wanted[name]], job, named[name]["count"])
+            fresh = _generated(task, video, frames[wanted[name]], job, named[name]["count"])
+            samples += _told(task, video, fresh, frames[wanted[name]], job, found)
         except MediaError as error:
             failures.append(error)
     if failures and not samples:
@@ -78,6 +84,7 @@ def cut(video: Video, job: Job) -> dict[str, Any]:
     warnings += [f"no sample ({error.boundary}): {error.reason}" for error in failures]
     return {
         "video": asdict(video),
+        **found,
         "samples": [sample_to_row(sample) for sample in samples],
         "warnings": list(dict.fromkeys(warnings)),
         "way": "+".join(sorted({frames[spec].way for spec in wanted.values()})),
@@ -145,6 +152,22 @@ def _decoded(video: Video, specs: list[FrameSpec], store: str | None) -> dict[Fr
 def _generated(task: Task, video: Video, frames: Frames, job: Mapping[str, Any], count: int) -> list[Sample]:
     split: Split = job["split"]
     return list(task.generate(video, frames, seed=job["seed"], split=split, count=count))
+
+
+def _told(
+    task: Task, video: Video, samples: list[Sample], frames: Frames, job: Mapping[str, Any], found: Mapping[str, Any]
+) -> list[Sample]:
+    """Return the samples with what they run into and what shortcuts score on them, without those to avoid.
+
+    Raises:
+        MediaError: None is left.
+    """
+    avoid = task.avoids if job.get("avoid") is None else job["avoid"]
+    kept = list(told(samples, Structure.from_json(found["structure"]), avoid))
+    if samples and not kept:
+        reason = f"every sample of it runs into what is avoided: {', '.join(sorted(avoid))}"
+        raise MediaError(video.path, "task", reason)
+    return [marked(sample, Decoded(frames)) for sample in kept] if job.get("audit") else kept
 
 
 def _bytes_read() -> int:

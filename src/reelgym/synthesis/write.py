@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reelgym.data.dataset import Source, write_rows
+from reelgym.data.dataset import Source, canonical, write_rows
 from reelgym.data.files import replacing
 from reelgym.errors import WorkError
+from reelgym.synthesis.finish import Finish
 from reelgym.synthesis.listing import Entry, Listing
 from reelgym.synthesis.run import Content, Run
 
@@ -30,8 +31,12 @@ def write(folder: Path, run: Run, listing: Listing) -> dict[str, Any]:
     used = {name: run.contents[name] for name in sorted(run.contents) if run.contents[name].quarantine is None}
     lines = sorted(_inputs(run, listing), key=lambda line: str(line["path"]))
     write_inputs(folder, lines)
-    sources = [_source(content, run.side(identity)) for identity, content in used.items()]
-    return write_rows(folder, _rows(run, used), sources, quarantine, _manifest(run, listing.root, lines))
+    sources = [_source(run, identity, content) for identity, content in used.items()]
+    manifest = _manifest(run, listing.root, lines)
+    if run.settings["shard"] is not None:
+        return write_rows(folder, _rows(run, used), sources, quarantine, manifest)
+    whole = Finish(sources, lambda: _rows(run, used), run.side, rule=run.settings["audit"])
+    return write_rows(folder, whole.rows(), whole.sources, quarantine, manifest | {"audit": whole.audit})
 
 
 def write_inputs(folder: Path, lines: Iterable[Mapping[str, Any]]) -> None:
@@ -48,14 +53,17 @@ def _rows(run: Run, used: Iterable[str]) -> Iterator[dict[str, str]]:
         yield from noted["samples"][: run.taken.get(identity)]
 
 
-def _source(content: Content, split: str) -> Source:
+def _source(run: Run, identity: str, content: Content) -> Source:
     video = content.video or {}
+    noted = run.journal.result(identity) or {}
     names = ("identity", "size_bytes", "duration_seconds", "height", "width", "frame_rate", "codec")
     return Source(
         **{name: video[name] for name in names},
         path=content.first.name,
-        split=split,
+        split=run.side(identity),
         warnings=tuple(dict.fromkeys([*video["warnings"], *content.warnings])),
+        structure=canonical(noted["structure"]) if "structure" in noted else "",
+        fingerprint=noted.get("fingerprint", ""),
         way=content.way,
     )
 

@@ -185,7 +185,7 @@ def _spacing(times: NDArray[np.float32]) -> float:
 def _reduced(pixels: NDArray[np.uint8], side: int) -> NDArray[np.float64]:
     """Return (F, side, side, 3) float64 averages over areas with soft edges, so that scaling changes little."""
     rows, columns = (_weights(length, side) for length in pixels.shape[1:3])
-    return np.einsum("ah,fhwc,bw->fabc", rows, pixels, columns, optimize=True)
+    return np.asarray(np.einsum("ah,fhwc,bw->fabc", rows, pixels, columns, optimize=True))
 
 
 def _weights(length: int, side: int) -> NDArray[np.float64]:

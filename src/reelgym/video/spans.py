@@ -17,7 +17,7 @@ STILL = 2.0
 Span = tuple[float, float]
 
 
-def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def luma(pixels: NDArray[np.uint8] | NDArray[np.float64]) -> NDArray[np.float32]:
     """Return (F, H, W) float32 brightness, 0 to 255, of (F, H, W, 3) RGB."""
     return np.asarray(pixels @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
 

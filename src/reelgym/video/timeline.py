@@ -23,9 +23,10 @@ from reelgym.video.source import LIMIT_SECONDS, MAX_PIXELS, MIN_SIDE, Source, op
 class Timeline:
     """The times of a stream and what its first picture shows.
 
-    `ticks` are the packets' presentation times in file order, None where absent or not shown; `sizes` their bytes; `keys` the places of key
-    frames in it. `order` are the ticks shown, ascending from `start` on, `times` the same in microseconds after
-    it. `regular` says that these can be trusted, so that wanted frames can be planned; else `order` is empty.
+    `ticks` are the packets' presentation times in file order, None where absent or not shown; `sizes` their bytes;
+    `keys` the places of key frames in it. `order` are the ticks shown, ascending from `start` on, `times` the same in
+    microseconds after it. `regular` says that these can be trusted, so that wanted frames can be planned; else `order`
+    is empty.
     """
 
     ticks: list[int | None]

@@ -1,0 +1,68 @@
+"""The last pass over all rows of a dataset: sides by near-duplicates, the audit, and what its rule leaves out.
+
+Both need the whole dataset, so a shard leaves them to `merge`, and both give the bytes of one run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reelgym.data.dataset import Source
+from reelgym.data.sample import Split
+from reelgym.synthesis.audit import Audit, Rule
+from reelgym.synthesis.structure import leaders, moved
+
+Row = dict[str, str]
+
+
+class Finish:
+    """What becomes of the rows and sources of a dataset.
+
+    Attributes:
+        sources: Each on its side.
+        audit: Of all rows, as JSON values.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        rows: Callable[[], Iterable[Row]],
+        side: Callable[[str], Split],
+        *,
+        rule: Rule | None = None,
+    ) -> None:
+        """Look at all rows once, and once more where the rule may leave some out.
+
+        Args:
+            sources: In order.
+            rows: Gives the rows anew at each call, in the order of their sources.
+            side: The split of an identity that shows what no other does.
+            rule: None marks.
+        """
+        self._rows = rows
+        found = list(sources)
+        sides = {name: side(leader) for name, leader in leaders({s.identity: s.fingerprint for s in found}).items()}
+        self._sides = {source.identity: source.split for source in found} | sides
+        self.sources = [replace(source, split=self._sides[source.identity]) for source in found]
+        self._audit = Audit(rule or "mark")
+        self.audit: dict[str, Any] = {}
+        if rule != "off":
+            for row in rows():
+                self._audit.add(row)
+            self._audit.settle(rows())
+            self.audit = self._audit.manifest()
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows that stay, each on its side."""
+        for row in self._rows():
+            if self._audit.keeps(row):
+                side = self._sides[source_of(row)]
+                yield row if row["split"] == side else moved(row, side)
+
+
+def source_of(row: Mapping[str, str]) -> str:
+    """Return the identity of the source of a row."""
+    return str(json.loads(row["provenance"])["source"])
