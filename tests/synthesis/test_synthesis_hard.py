@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import time
+import tracemalloc
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +224,46 @@ def test_any_number_of_workers_gives_the_same_bytes(clips: Path, whole: Path, tm
         synthesize([clips], tmp_path / f"{workers}", workers=workers, **SETTINGS)
         assert files_of(tmp_path / f"{workers}") == files_of(whole)
     assert local.cores() >= 1
+
+
+class Plenty:
+    """An engine that answers at once with large samples: what is measured is what the parent holds."""
+
+    def run(self, jobs: Iterable[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, job in enumerate(jobs):
+            yield number, self.answer(job)
+
+    def answer(self, job: dict[str, Any]) -> dict[str, Any]:
+        identity = "full:" + Path(job["path"]).stem
+        if job["do"] != "cut":
+            return {"identity": identity}
+        names = ("messages", "answer", "evidence", "facets", "provenance")
+        text = json.dumps("x" * 5000)
+        row = {"id": "", "task": "mvp", "split": "train"} | dict.fromkeys(names, "{}") | {"messages": text}
+        video = {"path": job["path"], "identity": identity, "size_bytes": 0, "duration_seconds": 9.0, "height": 28}
+        video |= {"width": 28, "frame_rate": 25.0, "codec": "h264", "warnings": []}
+        rows = [row | {"id": f"{identity} {index}"} for index in range(64)]
+        return {"video": video, "samples": rows, "warnings": []}
+
+    def __enter__(self) -> Plenty:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def test_the_memory_of_a_run_does_not_grow_with_its_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_engine", lambda *_: Plenty())
+    peaks = []
+    for count in (1, 40, 120):  # The first run imports what the others use.
+        folder = tmp_path / f"videos {count}"
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number}.mp4").write_bytes(b"")
+        tracemalloc.start()
+        made = synthesize([folder], tmp_path / f"ds {count}", **SETTINGS)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert made.counts["samples"] == 64 * count
+    # 80 more files bring 26 MB of samples; two thousand rows are held at most, and little of each file.
+    assert peaks[2] - peaks[1] < 5 * 2**20
