@@ -167,6 +167,13 @@ def test_an_unknown_edit_and_too_many_are_refused() -> None:
         apply(ramp(), (0.0,), [Edit("rotate", (180,))] * 513)
 
 
+@pytest.mark.parametrize("edits", [3, "rotate", [{"name": "rotate"}] * 513, [7], [{"name": "rotate", "args": 90}]])
+def test_edits_of_another_form_are_refused_when_read(edits: object) -> None:
+    image = {"image": {"video": "v", "spec": {"fps": 1.0}, "time": 0.0, "edits": edits}}
+    with pytest.raises(RequestError, match="edit"):
+        from_json([{"role": "user", "parts": [image]}])
+
+
 def test_every_edit_survives_the_trip_through_json() -> None:
     assert {edit.name for edit in EVERY} == set(edits.names())
     parts = (

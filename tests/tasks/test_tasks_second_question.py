@@ -91,7 +91,11 @@ def test_every_part_is_changed_and_the_question_stays() -> None:
     sample = beside(_own(), "flip", 1, RNG(0), light=0.0)
     assert sample.messages[0] == _own().messages[0]
     asked, words, clip, image = sample.messages[1].parts
-    assert isinstance(asked, Text) and "<transform></transform>" in asked.text and words == _own().messages[1].parts[0]
+    assert (
+        isinstance(asked, Text)
+        and "<transform>letter</transform>" in asked.text
+        and words == _own().messages[1].parts[0]
+    )
     assert isinstance(clip, Clip) and isinstance(image, Image)
     assert clip.edits == image.edits and clip.edits[0].args == ("horizontal",)
     assert sample.answer == {"transform": [2], "answer": "B"} and sample.source == "full:v"

@@ -80,6 +80,17 @@ class Edit:
         return Edit(str(value.get("name")), tuple(value.get("args", ())), value.get("start"), value.get("stop"))
 
 
+def from_list(value: Any) -> tuple[Edit, ...]:
+    """Return the edits of a list of JSON values.
+
+    Raises:
+        RequestError: No list, too long a one, or a value that is no edit.
+    """
+    if not isinstance(value, list) or len(value) > MOST:
+        raise RequestError(f"edits of a part: give a list of at most {MOST}")
+    return tuple(Edit.from_json(one) for one in value)
+
+
 def names() -> list[str]:
     """Return the names of all edits, sorted."""
     return sorted(_FUNCTIONS)

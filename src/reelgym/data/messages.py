@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reelgym.data.edits import Edit
+from reelgym.data.edits import Edit, from_list
 from reelgym.video.types import FrameSpec
 
 GREY = "grey:"
@@ -85,7 +85,7 @@ def _part_from_json(value: dict[str, Any]) -> Part:
         return Text(value["text"])
     media = value.get("image") or value["clip"]
     video, spec = media["video"], FrameSpec.from_json(media["spec"])
-    edits = tuple(Edit.from_json(edit) for edit in media.get("edits", ()))
+    edits = from_list(media.get("edits", []))
     if "image" in value:
         return Image(video=video, spec=spec, time=media["time"], edits=edits)
     times, shown = tuple(media["times"]), media.get("shown_seconds")

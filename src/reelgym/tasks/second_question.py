@@ -5,7 +5,7 @@ exchanged) and asks for the change in `<transform>` tags before the answer to th
 any sample; `synth` does it to the samples of another task of this room.
 Why. To answer, the change has to be seen and undone in mind: perception is asked for wherever there are questions.
 Example. A clip upside down, "By how much were all frames turned?" and "How many squares?"; answer
-`<transform>C</transform><answer>2, 1, 4</answer>`.
+`<transform>C</transform>2, 1, 4`, with or without `<answer>` tags, the letter inside or before them.
 How it is scored. smooth: (answer + 0.5 transform) / 1.5, the answer by its own task, the transform 1 if it is right;
 what cannot be read counts 0. strict: 1 if both are wholly right. `answer` and `transform` are parts, so that a rubric
 can pay them apart. Chance follows from the two, which are guessed apart.
@@ -33,7 +33,6 @@ from reelgym.scoring.choice import LETTERS, parse_choice
 from reelgym.scoring.graded import REWARDS, graded_chance, graded_score
 from reelgym.tasks import patch_swap, reversal, rotation
 from reelgym.tasks.base import MediaReader, Task, configure, get, sample_key, stream
-from reelgym.tasks.pretext import lettered
 from reelgym.tasks.transforms import TRANSFORMS
 from reelgym.video import Frames, FrameSpec, Video
 
@@ -187,10 +186,6 @@ def beside(
     if not _fits(sample, transform):
         raise RequestError(f"sample {sample.id} shows nothing that {transform} can change: give clips, or another one")
     _whole(get(sample.task).chance(sample))
-    asked = (
-        f"First: {kind.question}{lettered(kind.options)[: -len('Answer with the letter.')]}Give the letter in "
-        "<transform></transform>. Then answer this question about the unchanged original:\n"
-    )
     messages, waiting = [], True
     for message in sample.messages:
         parts: list[Part] = [
@@ -198,7 +193,7 @@ def beside(
             for part in message.parts
         ]
         if waiting and message.role == "user":
-            parts, waiting = [Text(asked), *parts], False
+            parts, waiting = [Text(_asked(transform)), *parts], False
         messages.append(Message(message.role, tuple(parts)))
     return replace(
         sample,
@@ -209,6 +204,16 @@ def beside(
         evidence={"own": sample.task, "own_evidence": sample.evidence, "options": list(kind.options)}
         | {"transform": transform, "reward": reward},
         facets=sample.facets | {"transform": transform, "own": sample.task},
+    )
+
+
+def _asked(transform: str) -> str:
+    """Return what is asked before the question; the letter may also stand before the answer's own tags."""
+    kind = TRANSFORMS[transform]
+    options = "".join(f"\n{LETTERS[place]}. {text}" for place, text in enumerate(kind.options))
+    return (
+        f"First: {kind.question}{options}\nBegin your answer with the letter, as <transform>letter</transform>. Then "
+        "answer this question about the unchanged original:\n"
     )
 
 
