@@ -87,7 +87,7 @@ def test_three_kills_in_three_phases_change_nothing(
 ) -> None:
     inputs, out, draw = [clips, *some_real(request)], tmp_path / "ds", random.Random(0)
     # While files are looked at or cut; in the middle of noting a result; in the middle of writing the dataset.
-    moments = [str(draw.randint(8, 30)), f".json@{draw.randint(3, 6)}", draw.choice(["samples-", "sources"]) + "@2"]
+    moments = [str(draw.randint(8, 30)), f".json@{draw.randint(3, 6)}", draw.choice(["samples-", "sources"]) + "@1"]
     assert [cut(out, moment, *inputs) for moment in moments] == [-9, -9, -9]
     assert not (out / "dataset.json").exists()
     synthesize(inputs, out, **SETTINGS)  # type: ignore[arg-type]
