@@ -1,8 +1,8 @@
 """Checkpoints: complete or absent, without pickle; the last three and the best are kept.
 
 Layout: `RUN/checkpoints/step-N/` holds what `policy.save` writes (the adapter alone under LoRA),
-`optimizer.safetensors` and `training.json`. `RUN/checkpoints/best.json` names the best one of those that were evaluated;
-the untrained model, which has no checkpoint, is never it, and its score stands beside.
+`optimizer.safetensors` and `training.json`. `RUN/checkpoints/best.json` names the best of those that were evaluated;
+the untrained model has no checkpoint and is never it, but its score stands beside.
 """
 
 from __future__ import annotations
