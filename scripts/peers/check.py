@@ -114,6 +114,9 @@ def model_folder(folder: Path) -> Path:
     for name in ("preprocessor_config.json", "video_preprocessor_config.json"):
         path = folder / name
         path.write_text(json.dumps(json.loads(path.read_text()) | {"size": PIXELS}))
+    # The name that releases before transformers 5 know as well.
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}))
     return folder
 
 

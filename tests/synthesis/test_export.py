@@ -176,14 +176,6 @@ def test_as_many_marks_as_media_stand_in_a_prompt(peer: str, make: Make, media: 
     assert text.endswith("<answer>the answer only</answer>")
 
 
-def test_easyr1_keeps_clips_where_no_image_stands(make: Make, media: Media) -> None:
-    folder, made = make("easyr1", replace(question(media), split="train"))
-    (row,) = loaded(folder, "parquet")
-    assert not made.manifest["clips_as_images"]
-    assert "images" not in row
-    assert [len(video) for video in row["videos"]] == [len(TIMES)]
-
-
 def test_verl_rows_state_rate_and_size(make: Make, media: Media) -> None:
     folder, _ = make("verl", puzzle(media))
     (row,) = loaded(folder, "parquet")

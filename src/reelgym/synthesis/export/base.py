@@ -101,9 +101,7 @@ class Format(ABC):
     suffix: ClassVar[str]
     """Extension of the files `train` and `test`."""
     images_only: ClassVar[bool] = False
-    """Whether the peer knows no video: clips become images, each after its time in the text."""
-    one_kind: ClassVar[bool] = False
-    """Whether a prompt may hold images or clips, not both: where a dataset holds both, clips become images."""
+    """Whether the peer knows no video, or none beside images: clips become images, each after its time in the text."""
     limits: ClassVar[tuple[str, ...]] = ()
     """What the peer does to frames or times that the export cannot change, in words."""
     usage: ClassVar[str]

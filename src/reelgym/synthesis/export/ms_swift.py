@@ -17,7 +17,9 @@ class MsSwift(Format):
     suffix = "jsonl"
     limits = (
         "frames of a list are told as 2 per second, whatever their times are",
-        "qwen-vl-utils enlarges frames of a list below 128 tokens: set VIDEO_MIN_TOKEN_NUM=4",
+        "qwen-vl-utils 0.0.14 rounds the sides of frames of a list to multiples of twice a token's side, which changes "
+        "their tokens: cut samples whose sides are such multiples (56 for Qwen2.5-VL)",
+        "it enlarges such frames below 128 tokens: set VIDEO_MIN_TOKEN_NUM=4",
     )
     usage = (
         "VIDEO_MIN_TOKEN_NUM=4 swift rlhf --rlhf_type grpo --dataset {root}/train.jsonl \\\n"

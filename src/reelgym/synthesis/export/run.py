@@ -160,14 +160,13 @@ def export(
     if found := _finished(folder, settings):
         return Exported(path=folder, manifest=found, fresh=False)
     samples = [sample for sample in choose(dataset.samples, limit) if sample.id not in planned.left_out]
-    as_images = form.images_only or (form.one_kind and _mixed(samples))
     freezer = Freezer(media, make_folder(folder), Encoding(quality))
     tell = _Counter(progress, len(samples))
     files = {}
     try:
         for split in SPLITS:
             mine = [sample for sample in samples if sample.split == split]
-            rows = _rows(form, mine, (freezer, PurePosixPath(named)), prompt, as_images=as_images)
+            rows = _rows(form, mine, (freezer, PurePosixPath(named)), prompt)
             files[f"{split}.{form.suffix}"] = form.write(folder / f"{split}.{form.suffix}", tell(rows))
     finally:
         freezer.close()
@@ -179,7 +178,7 @@ def export(
         "settings": settings,
         "files": files,
         "plan": asdict(planned),
-        "clips_as_images": as_images,
+        "clips_as_images": form.images_only,
         "limits": list(form.limits),
     }
     _write(folder / DONE, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
@@ -202,11 +201,6 @@ def parts_of(sample: Sample) -> list[Image | Clip]:
     return [part for message in sample.messages for part in message.parts if not isinstance(part, Text)]
 
 
-def _mixed(samples: Sequence[Sample]) -> bool:
-    """Say whether a single image stands in any prompt: then a peer of one kind gets images throughout."""
-    return any(isinstance(part, Image) for sample in samples for part in parts_of(sample))
-
-
 def _frames(part: Image | Clip) -> int:
     return 1 if isinstance(part, Image) else len(part.times)
 
@@ -225,11 +219,11 @@ def _probe(samples: Sequence[Sample], media: Media, encoding: Encoding) -> tuple
 
 
 def _rows(
-    form: Format, samples: Sequence[Sample], files: tuple[Freezer, PurePosixPath], prompt: str, *, as_images: bool
+    form: Format, samples: Sequence[Sample], files: tuple[Freezer, PurePosixPath], prompt: str
 ) -> Iterator[dict[str, Any]]:
     freezer, root = files
     for index, sample in enumerate(samples):
-        yield form.row(frozen(sample, prompt, index, (root, freezer.freeze), as_images=as_images))
+        yield form.row(frozen(sample, prompt, index, (root, freezer.freeze), as_images=form.images_only))
 
 
 class _Counter:
