@@ -40,6 +40,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+exchange.add(app)
 
 OPTIONAL = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets", "ray")
 """What comes with an extra; a command that needs one says so."""
@@ -418,9 +419,6 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         print_json([{"check": c.name, "result": c.word, "found": c.found} for c in found])
     raise typer.Exit(1 if any(check.passed is False for check in found) else 0)
-
-
-exchange.add(app)
 
 
 def _rate(fps: str | None) -> Any:
