@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from synthesis_runs import SETTINGS, became, files_of, scene
 
@@ -24,6 +25,8 @@ from reelgym.errors import RequestError, WorkError
 from reelgym.synthesis import local, synthesize, worker
 from reelgym.synthesis.journal import claimed
 from reelgym.synthesis.pool import Pool
+from reelgym.video import Frames, FrameSpec
+from reelgym.video.fingerprint import fingerprint
 
 NAMES = (
     "with space.mp4",
@@ -195,8 +198,9 @@ def test_a_worker_whose_memory_is_too_small_to_start_costs_lines_and_no_hang(cli
 def test_a_worker_ends_with_its_parent_even_while_nobody_closes_its_pipe(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     code = (
-        "import subprocess, sys; from pathlib import Path\n"
-        "process = subprocess.Popen([sys.executable, '-m', 'reelgym.synthesis.worker', '0'])\n"
+        "import os, subprocess, sys; from pathlib import Path\n"
+        "command = [sys.executable, '-m', 'reelgym.synthesis.worker', '0', str(os.getpid())]\n"
+        "process = subprocess.Popen(command)\n"
         f"Path({str(note)!r}).write_text(str(process.pid))\n"
         "sys.stdin.readline()\n"
     )
@@ -205,16 +209,20 @@ def test_a_worker_ends_with_its_parent_even_while_nobody_closes_its_pipe(tmp_pat
     parent = subprocess.Popen([sys.executable, "-c", code], env=env, stdin=reader)
     while not note.exists() or not note.read_text():
         time.sleep(0.05)
-    pid = int(note.read_text())
-    while b"reelgym" not in Path(f"/proc/{pid}/cmdline").read_bytes():
-        time.sleep(0.05)
-    time.sleep(1)
+    place = Path(f"/proc/{int(note.read_text())}/stat")
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 60
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 90
+
+    def is_alive() -> bool:
+        try:
+            return place.read_text().rpartition(")")[2].split()[0] != "Z"  # Nobody may be there to bury it.
+        except OSError:
+            return False
+
+    while is_alive() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not Path(f"/proc/{pid}").exists()
+    assert not is_alive()
     os.close(writer)
     os.close(reader)
 
@@ -229,6 +237,9 @@ def test_any_number_of_workers_gives_the_same_bytes(clips: Path, whole: Path, tm
 class Plenty:
     """An engine that answers at once with large samples: what is measured is what the parent holds."""
 
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.uint8)
+    fingerprint = fingerprint(Frames(pixels, np.zeros(1), FrameSpec(fps=1))).to_json()
+
     def run(self, jobs: Iterable[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, job in enumerate(jobs):
             yield number, self.answer(job)
@@ -240,10 +251,11 @@ class Plenty:
         names = ("messages", "answer", "evidence", "facets", "provenance")
         text = json.dumps("x" * 5000)
         row = {"id": "", "task": "mvp", "split": "train"} | dict.fromkeys(names, "{}") | {"messages": text}
+        row["provenance"] = json.dumps({"source": identity})
         video = {"path": job["path"], "identity": identity, "size_bytes": 0, "duration_seconds": 9.0, "height": 28}
         video |= {"width": 28, "frame_rate": 25.0, "codec": "h264", "warnings": []}
         rows = [row | {"id": f"{identity} {index}"} for index in range(64)]
-        return {"video": video, "samples": rows, "warnings": []}
+        return {"video": video, "samples": rows, "warnings": [], "fingerprint": self.fingerprint, "structure": {}}
 
     def __enter__(self) -> Plenty:
         return self

@@ -163,12 +163,12 @@ def test_inspect_reports_counts_chance_shortcuts_and_reasons(made: Path) -> None
     assert report["counts"]["samples"] == 9 and report["baseline_samples"] == 5
     assert report["facets"]["hidden"] == {"2": 9}
     assert report["chance"]["mvp"]["exact"] == pytest.approx(1 / 12)
-    assert set(report["baselines"]["mvp"]) == {"order_by_similarity", "context_free"}
+    assert {"order_by_similarity", "context_free"} <= set(report["baselines"]["mvp"])
     assert report["quarantine"]["task: too short"] == 1 and sum(report["quarantine"].values()) == 2
     rows = table(report)
     assert rows[0] == ("", "value", "exact", "selection", "order", "position")
     assert rows[1] == ("mvp: chance", "0.104", "0.083", "0.500", "0.083", "0.250")
-    assert len(rows) == 4
+    assert len(rows) == 2 + len(report["baselines"]["mvp"])
     blind = inspect(found)
     assert blind["baselines"] == {} and len(table(blind)) == 2
 

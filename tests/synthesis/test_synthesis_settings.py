@@ -17,6 +17,7 @@ from reelgym.synthesis import synthesize, worker
 from reelgym.synthesis.settings import allocation, mixture, resolve
 from reelgym.tasks import base
 from reelgym.tasks.mvp import MVP, MVPConfig
+from reelgym.video import FrameSpec
 
 WEIGHTS = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 9), min_size=1)
 
@@ -96,18 +97,19 @@ def two_tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_mixture_decodes_every_video_once_and_notes_every_task(
     clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[tuple[str, int]] = []
+    read: list[tuple[str, list[FrameSpec]]] = []
     real = worker.read_many
 
     def counting(video: Any, specs: Any, **more: Any) -> Any:
-        read.append((video.path, len(specs)))
+        read.append((video.path, specs))
         return real(video, specs, **more)
 
     monkeypatch.setattr(worker, "read_many", counting)
     config = {name: SETTINGS["config"] for name in ("mvp", "other")}
     made = synthesize([clips], tmp_path / "ds", task="other=1,mvp=3", config=config, per_video=4)
     found = read_dataset(made.path)
-    assert len(read) == len({path for path, _ in read}) and {count for _, count in read} == {1}
+    assert len(read) == len({path for path, _ in read}) == 6
+    assert all(specs.count(MVP().spec(1.0)) == 1 and len(set(specs)) == len(specs) for _, specs in read)
     assert sorted(found.manifest["tasks"]) == ["mvp", "other"]
     assert found.manifest["tasks"]["other"]["config"]["frames"] == 6
     assert [found.manifest["tasks"][name]["weight"] for name in ("mvp", "other")] == [3, 1]

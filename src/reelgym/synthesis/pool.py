@@ -114,7 +114,8 @@ class Pool:
             command: What to start instead (tests).
         """
         self.size, self.seconds = max(1, workers), seconds
-        self.command = command or [sys.executable, "-m", "reelgym.synthesis.worker", str(memory_bytes)]
+        worker = [sys.executable, "-m", "reelgym.synthesis.worker", str(memory_bytes), str(os.getpid())]
+        self.command = command or worker
         self._idle: list[_Worker] = []
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[int, dict[str, Any]]]:

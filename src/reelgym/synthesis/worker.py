@@ -188,9 +188,8 @@ def _limit_memory(limit_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int) -> None:
     """End this process when its parent was killed: a file that hangs must not run on with nobody waiting."""
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -201,9 +200,10 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and int(sys.argv[1]):
-        _limit_memory(int(sys.argv[1]))
-    _end_with_parent()
+    _memory_bytes, _parent = map(int, sys.argv[1:])
+    if _memory_bytes:
+        _limit_memory(_memory_bytes)
+    _end_with_parent(_parent)
     # What a library prints must not reach the pipe of results.
     _results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
