@@ -24,11 +24,9 @@ from reelgym.recipes.cold_start import cold_start, ground, read
 from reelgym.training import sft
 from reelgym.training.look import Seen, pretrain_tower
 
-STAGES: dict[str, dict[str, Any]] = {
-    "see": {"steps": 600, "drills": 16_000},
-    "settle": {"steps": 100, "drills": 16_000, "lr": 3e-4},
-}
-"""The cold start in its order: frames to squares to numbers, then the same at a low rate."""
+STAGES: dict[str, dict[str, Any]] = {"see": {"steps": 900, "drills": 16_000}}
+"""The cold start: frames to squares, squares to numbers. It ends where a number is copied more often than not, so that
+reinforcement learning has something to teach; another hundred steps at lr 3e-4 score 0.2 higher."""
 
 
 def told(name: str) -> Callable[[int, int], None]:
