@@ -52,10 +52,24 @@ class _Scene:
 
 def replies(task: Task, sample: Sample, media: MediaReader) -> dict[str, str]:
     """Return the replies of all shortcuts to one sample, by name: the generic ones that apply, and its task's own."""
+    once = _Once(media)
     found = {}
-    for name, answer in generic(sample, media).items():
+    for name, answer in generic(sample, once).items():
         found[name] = task.gold(replace(sample, answer=list(answer)))
-    return found | task.baselines(sample, media)
+    return found | task.baselines(sample, once)
+
+
+class _Once:
+    """Reads every part of a sample once: edits cost more than all shortcuts together."""
+
+    def __init__(self, media: MediaReader) -> None:
+        self._media = media
+        self._read: dict[Image | Clip, NDArray[np.uint8]] = {}
+
+    def __call__(self, part: Image | Clip) -> NDArray[np.uint8]:
+        if part not in self._read:
+            self._read[part] = self._media(part)
+        return self._read[part]
 
 
 def generic(sample: Sample, media: MediaReader) -> dict[str, tuple[int, ...]]:
@@ -111,7 +125,11 @@ def _scene(items: Sequence[Image | Clip], context: Sequence[Image | Clip], media
         levels = float(np.mean([part.mean() for part in shown])), float(np.mean([_noise(part) for part in shown]))
 
     def scene(described: _Described) -> _Scene:
-        first, last = (np.concatenate([described(part[at]) for part in pixels]) for at in (slice(1), slice(-1, None)))
+        # Items of one size are described at once.
+        ends = [part[[0, -1]] for part in pixels]
+        alike = len({part.shape for part in ends}) == 1
+        rows = described(np.concatenate(ends)) if alike else np.concatenate([described(part) for part in ends])
+        first, last = rows[0::2], rows[1::2]
         before, after = (None if side is None else described(side)[0] for side in sides)
         return _Scene(first, last, before, after, light, noise, levels)
 

@@ -74,7 +74,7 @@ class Fingerprint:
             raise ValueError(f"a fingerprint of {len(raw)} bytes is damaged: {4 + 8 + 3 * _GRID**2} for each frame")
         times = np.frombuffer(raw[: 4 * count], "<f4")
         bits = np.frombuffer(raw[4 * count : 12 * count], np.uint8).reshape(count, 8)
-        return Fingerprint(times, bits, np.frombuffer(raw[12 * count :], np.uint8).reshape(count, -1))
+        return Fingerprint(times, bits, np.frombuffer(raw[12 * count :], np.uint8).reshape(count, 3 * _GRID**2))
 
 
 def fingerprint(frames: Frames) -> Fingerprint:

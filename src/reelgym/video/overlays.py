@@ -162,23 +162,36 @@ def _repeats(states: list[int]) -> bool:
 def _progress(pixels: NDArray[np.uint8], step: float) -> Overlay | None:
     """Return the rows in which columns change once each, one after another, over a fifth of the width or more."""
     height, width = pixels.shape[1:3]
-    colour = pixels.astype(np.int16)
-    steps = np.abs(np.diff(colour, axis=0)).max(axis=-1) > _STEP
-    later = np.cumsum(np.pad(steps, ((1, 0), (0, 0), (0, 0))), axis=0, dtype=np.int16)[..., None] > 0
-    away = np.abs(colour - np.where(later, colour[-1], colour[0])).max(axis=(0, -1))
-    once = (steps.sum(axis=0) == 1) & (away < _STEP)
-    when = np.argmax(steps, axis=0)
-    rows = [row for row in range(height) if _sweeps(once[row], when[row], width)]
-    if not rows or len(rows) > height / 6:
+    steps = _far(pixels[1:], pixels[:-1])
+    once = steps.sum(axis=0, dtype=np.int16) == 1
+    rows = []
+    for row in np.flatnonzero(once.sum(axis=1) >= width / 5):
+        strip, when = pixels[:, row], np.argmax(steps[:, row], axis=0)
+        later = np.arange(len(pixels))[:, None] > when
+        # Nothing else happened: each frame shows the first colour before the step and the last one after it.
+        once[row] &= ~_far(strip, np.where(later[..., None], strip[-1], strip[0])).any(axis=0)
+        if _sweeps(once[row], when, width):
+            rows.append(int(row))
+    rows = max(np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1), key=len) if rows else []
+    if not 2 <= len(rows) <= height / 6:
         return None
     columns = np.flatnonzero(once[rows].any(axis=0))
     edges = (columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
     return Overlay("progress", _rounded(edges), round(step, 3))
 
 
+def _far(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return whether any channel of pixels differs by more than a step, without the last axis."""
+    far = (np.maximum(left, right) - np.minimum(left, right)) > _STEP
+    return np.asarray(far[..., 0] | far[..., 1] | far[..., 2])
+
+
 def _sweeps(once: NDArray[np.bool_], when: NDArray[np.int64], width: int) -> bool:
+    """Say whether single changes go over a fifth of the width or more, one way and at one speed."""
     columns = np.flatnonzero(once)
     if len(columns) < width / 5 or len(np.unique(when[columns])) < 5:
+        return False
+    if abs(np.corrcoef(columns, when[columns])[0, 1]) < 0.99:
         return False
     moves = np.diff(when[columns])
     return bool((moves >= 0).all() or (moves <= 0).all())

@@ -22,26 +22,30 @@ from reelgym.video.timeline import examine, shown
 from reelgym.video.types import Frames, Video
 
 _CELLS = 8
-_BINS = 4
+_BINS = 32
+_SIDE = 48
+"""Pixels per side, about, of which colours are counted."""
+
 _NEAR = 3
 """Frame steps on each side that a step is compared with."""
 
-SAMPLED_LEAST, SAMPLED_RATIO = 0.30, 2.0
+SAMPLED_LEAST, SAMPLED_RATIO = 0.35, 2.0
 """A step between sampled frames is a cut from this change on, if it is so many times its quiet neighbours'. Ours."""
 
-EXACT_LEAST, EXACT_RATIO = 0.12, 4.0
-"""The same for successive frames of the file, which differ far less. Ours."""
+EXACT_LEAST, EXACT_RATIO = 0.2, 4.0
+"""The same for successive frames of the file, which differ far less. Ours; on the 5 minute montage of real clips these
+two find all 58 cuts and no other, at the cost of decoding."""
 
 _SHORTEST = 0.2
-"""Two cuts less than this many seconds apart count as one (a flash)."""
+"""Of two cuts less than this many seconds apart the greater change counts: a flash, or a blended picture."""
 
 
 def changes(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return (F - 1,) how much changes from each frame to the next, in [0, 1]: layout and colours, half each.
 
-    Layout is half of 1 - cosine of `GridDescriptor` rows, colours 1 - the intersection of two 64-bin colour
-    histograms. Camera motion changes the layout and keeps the colours; a change of light does the opposite; a cut
-    changes both.
+    Layout is half of 1 - cosine of `GridDescriptor` rows, colours 1 - the intersection of two histograms of brightness
+    and colour differences. Camera motion changes the layout and keeps the colours; a change of light does the
+    opposite; a cut changes both.
     """
     rows = GridDescriptor(_CELLS).describe(pixels).astype(np.float64)
     layout = (1 - np.einsum("fd,fd->f", rows[1:], rows[:-1])) / 2
@@ -92,11 +96,16 @@ def exact_cuts(video: Video | str, *, limit_seconds: float = LIMIT_SECONDS) -> l
         steps.append(changes(joined))
         times += moments
         last = pixels[-1:]
-    found: list[float] = []
-    for place in _peaks(np.concatenate(steps), EXACT_LEAST, EXACT_RATIO) if steps else []:
-        if not found or times[place + 1] - found[-1] >= _SHORTEST:
-            found.append(times[place + 1])
-    return found
+    if not steps:
+        return []
+    changed = np.concatenate(steps)
+    found: list[int] = []
+    for place in _peaks(changed, EXACT_LEAST, EXACT_RATIO):
+        if not found or times[place + 1] - times[found[-1] + 1] >= _SHORTEST:
+            found.append(place)
+        elif changed[place] > changed[found[-1]]:
+            found[-1] = place
+    return [times[place + 1] for place in found]
 
 
 def _batches(path: str, deadline: float, size: int = 256) -> Iterator[tuple[list[float], NDArray[np.uint8]]]:
@@ -117,14 +126,18 @@ def _batches(path: str, deadline: float, size: int = 256) -> Iterator[tuple[list
 
 
 def _histograms(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return (F, 64) colour histograms that sum to 1."""
-    count = pixels.shape[1] * pixels.shape[2]
-    found = np.empty((len(pixels), _BINS**3))
-    for place, picture in enumerate(pixels):
-        red, green, blue = (picture[..., channel].astype(np.int64) * _BINS // 256 for channel in range(3))
-        places = ((red * _BINS + green) * _BINS + blue).ravel()
-        found[place] = np.bincount(places, minlength=_BINS**3) / count
-    return found
+    """Return (F, 3 * 32) histograms of brightness and two colour differences; the whole sums to 1."""
+    height, width = (max(1, side // _SIDE) for side in pixels.shape[1:3])
+    red, green, blue = np.moveaxis(pixels[:, ::height, ::width].reshape(len(pixels), -1, 3).astype(np.float32), -1, 0)
+    light = 0.299 * red + 0.587 * green + 0.114 * blue
+    # Colour differences of natural pictures keep to the middle half of their range.
+    shares = (light / 256, (0.564 * (blue - light) + 64) / 128, (0.713 * (red - light) + 64) / 128)
+    found = np.empty((len(pixels), 3, _BINS))
+    for channel, share in enumerate(shares):
+        bins = np.clip(share * _BINS, 0, _BINS - 1).astype(np.int64)
+        for place, row in enumerate(bins):
+            found[place, channel] = np.bincount(row, minlength=_BINS)
+    return found.reshape(len(pixels), -1) / (3 * red.shape[1])
 
 
 def _peaks(steps: NDArray[np.float64], least: float, ratio: float) -> Iterable[int]:
@@ -155,8 +168,9 @@ def _in_turn(packets: Packets) -> NDArray[np.bool_]:
     """Return (P,) whether a key frame comes as late as key frames come at most: the encoder's own turn."""
     turn = np.zeros(len(packets.keys), np.bool_)
     places = np.flatnonzero(packets.keys)
-    if len(places) > 1:
-        gaps = np.diff(places)
-        turn[places[1:][gaps >= gaps.max()]] = True
+    gaps = np.diff(places)
+    late = gaps >= gaps.max() if len(gaps) else gaps > 0
+    if late.sum() > 1:  # A turn comes more than once; a single longest gap is chance.
+        turn[places[1:][late]] = True
     turn[places[:1]] = True
     return turn
