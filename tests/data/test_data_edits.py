@@ -86,11 +86,11 @@ def test_tone_is_gain_offset_and_distance_from_grey() -> None:
     assert len(set(one(pixels, "tone", 1.0, 0.0, 0.0).ravel().tolist())) == 1
 
 
-def test_shade_lights_one_side_as_much_as_it_darkens_the_other() -> None:
+def test_shade_darkens_the_side_away_from_the_light() -> None:
     grey = np.full((1, 4, 4, 3), 100, np.uint8)
-    # Pixel centres at -0.75, -0.25, 0.25, 0.75 of the way: 100 * (1 + 0.4 * x).
-    assert one(grey, "shade", 0.0, 0.4)[0, 0, :, 0].tolist() == [70, 90, 110, 130]
-    assert one(grey, "shade", 270.0, 0.4)[0, :, 0, 0].tolist() == [130, 110, 90, 70]
+    # Pixel centres at -0.75, -0.25, 0.25, 0.75 of the way: 100 * (1 + 0.8 * (x - 1) / 2).
+    assert one(grey, "shade", 0.0, 0.8)[0, 0, :, 0].tolist() == [30, 50, 70, 90]
+    assert one(grey, "shade", 270.0, 0.8)[0, :, 0, 0].tolist() == [90, 70, 50, 30]
 
 
 def test_dapple_brightens_each_place_by_its_own_factor() -> None:

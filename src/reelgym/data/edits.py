@@ -230,7 +230,9 @@ def tone(pixels: Pixels, gain: float, offset: float, saturation: float) -> Pixel
 
 @_edit
 def shade(pixels: Pixels, degrees: float, strength: float) -> Pixels:
-    """Return the frames lit from one side: 1 - strength times as bright at one edge, 1 + strength at the other.
+    """Return the frames lit from one side: as they were at one edge, 1 - strength times as bright at the other.
+
+    Nothing gets brighter, so that nothing light is lost in white.
 
     Args:
         pixels: (F, H, W, 3).
@@ -242,7 +244,7 @@ def shade(pixels: Pixels, degrees: float, strength: float) -> Pixels:
     height, width = pixels.shape[1:3]
     across, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x, y = (np.arange(width) + 0.5) / width * 2 - 1, ((np.arange(height) + 0.5) / height * 2 - 1)[:, None]
-    light = 1 + strength * (x * across + y * down) / (abs(across) + abs(down))
+    light = 1 + strength * ((x * across + y * down) / (abs(across) + abs(down)) - 1) / 2
     return _rounded(pixels * light[..., None])
 
 

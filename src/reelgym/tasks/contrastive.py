@@ -45,8 +45,8 @@ class ContrastiveConfig(ClipConfig):
     """Frames at most this similar count as plainly different."""
     crop: tuple[float, float] = (0.5, 0.8)
     """Smallest and largest side of a view as a share of the frame's."""
-    light: float = 0.3
-    """Largest change of a view's brightness; colours go from none to twice as strong."""
+    light: float = 0.5
+    """How much darker a view gets at most; colours go from none to twice as strong."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no video can satisfy."""
@@ -129,5 +129,5 @@ class Contrastive(Choice):
         wide, high = (float(share) for share in rng.uniform(*self.config.crop, 2))
         left, top = float(rng.uniform(0, 1 - wide)), float(rng.uniform(0, 1 - high))
         crop = Edit("crop", tuple(round(value, 4) for value in (left, top, left + wide, top + high)))
-        gain = round(1 + self.config.light * float(rng.uniform(-1, 1)), 4)
+        gain = round(1 - self.config.light * float(rng.uniform(0, 1)), 4)
         return (crop, Edit("tone", (gain, 0.0, round(float(rng.uniform(0, 2)), 4)))) if self.config.light else (crop,)

@@ -46,8 +46,8 @@ class ImageJigsawConfig(ClipConfig):
     """Of the grid."""
     trim: float = 0.12
     """Share of a tile cut off at each side."""
-    light: float = 0.2
-    """Largest change of a tile's brightness."""
+    light: float = 0.4
+    """How much darker a tile gets at most."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no video can satisfy."""
@@ -86,7 +86,7 @@ class ImageJigsaw(Pretext):
         order = [int(tile) for tile in rng.permutation(len(crops))]
         parts: list[Part] = []
         for number, tile in enumerate(order, 1):
-            gain = round(1 + config.light * float(rng.uniform(-1, 1)), 4)
+            gain = round(1 - config.light * float(rng.uniform(0, 1)), 4)
             edits = (crops[tile], Edit("tone", (gain, 0.0, 1.0))) if config.light else (crops[tile],)
             image = Image(video=reel.identity, spec=reel.shown, time=float(reel.times[place]), edits=edits)
             parts += [Text(f"\nTile {number}: "), image]

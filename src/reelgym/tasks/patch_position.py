@@ -30,7 +30,8 @@ CORNERS = ("top left", "top right", "bottom left", "bottom right")
 """The options."""
 
 _PLAIN = 4.0
-"""Grey levels by which a piece differs at least from the same place of every other quarter, in the mean. Ours."""
+"""Grey levels by which a piece differs at least from a flat one, and from the same place of every other quarter, in the
+mean. Ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class PatchPositionConfig(ClipConfig):
     """What `Score.value` is: `strict` (the paper's) or `smooth`. Both are always in the parts."""
     crop: tuple[float, float] = (0.2, 0.8)
     """Smallest and largest side of the piece as a share of its quarter's."""
-    light: float = 0.2
-    """Largest change of the piece's brightness; its colours go from none to twice as strong. 0 leaves it as it is."""
+    light: float = 0.4
+    """How much darker the piece gets at most; its colours go from none to twice as strong. 0 leaves it as it is."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no video can satisfy."""
@@ -81,7 +82,7 @@ class PatchPosition(Choice):
         row, column = divmod(corner, 2)
         edits = [Edit("crop", tuple((v + (column, row)[k % 2]) / 2 for k, v in enumerate(inside)))]
         if self.config.light:
-            gain = round(1 + self.config.light * float(rng.uniform(-1, 1)), 4)
+            gain = round(1 - self.config.light * float(rng.uniform(0, 1)), 4)
             edits.append(Edit("tone", (gain, 0.0, round(float(rng.uniform(0, 2)), 4))))
         whole = Image(video=reel.identity, spec=reel.shown, time=float(reel.times[place]))
         piece = Image(video=whole.video, spec=whole.spec, time=whole.time, edits=tuple(edits))
@@ -112,7 +113,7 @@ class PatchPosition(Choice):
 
 
 def _stands_out(pixels: np.ndarray[Any, np.dtype[np.uint8]], corner: int, inside: tuple[float, ...]) -> bool:
-    """Return whether a piece differs from the same place of every other quarter."""
+    """Return whether a piece is not flat and differs from the same place of every other quarter."""
     high, wide = pixels.shape[0] // 2, pixels.shape[1] // 2
     left, top, right, bottom = inside
     rows = slice(int(top * high), max(int(top * high) + 1, int(bottom * high)))
@@ -122,7 +123,8 @@ def _stands_out(pixels: np.ndarray[Any, np.dtype[np.uint8]], corner: int, inside
     ]
     # The light of the piece is its own: what is compared is the picture without its mean.
     flat = [piece - piece.mean(axis=(0, 1)) for piece in pieces]
-    return all(np.abs(flat[k] - flat[corner]).mean() >= _PLAIN for k in range(4) if k != corner)
+    gaps = [flat[corner] - (flat[k] if k != corner else 0.0) for k in range(4)]
+    return all(np.abs(gap).mean() >= _PLAIN for gap in gaps)
 
 
 def _tint(pixels: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

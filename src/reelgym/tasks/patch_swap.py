@@ -52,9 +52,9 @@ class PatchSwapConfig(ClipConfig):
     """Share of the picture cut off at each side: a dark border, once inside, tells who came from the edge."""
     between: int = 1
     """Frames left out between two groups, so that matching ends tell less."""
-    light: float = 0.2
-    """Largest random change of brightness from quarter to quarter, of groups from frame to frame, 0 to 1: light that
-    fits across a seam or between frames must not tell the answer."""
+    light: float = 0.35
+    """How much darker a quarter, of groups a frame, gets at most, 0 to 1: light that fits across a seam or between
+    frames must not tell the answer."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no video can satisfy."""

@@ -36,8 +36,8 @@ class ReversalConfig(ClipConfig):
     """What `Score.value` is: `strict` (the paper's) or `smooth`. Both are always in the parts."""
     frames: int = 8
     """Frames of the clip."""
-    light: float = 0.3
-    """Largest change of brightness from frame to frame, 0 to 1: light that comes or goes must not tell the answer."""
+    light: float = 0.5
+    """How much darker a frame gets at most, 0 to 1: light that comes or goes must not tell the answer."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no video can satisfy."""

@@ -43,8 +43,9 @@ class RotationConfig(ClipConfig):
     """Frames of a clip."""
     square: bool = True
     """Whether only the middle square is shown."""
-    light: float = 0.3
-    """Largest strength of a light from a random side, 0 to 1: where a scene is bright must not tell its upper side."""
+    light: float = 0.5
+    """How much darker, at most, the side away from a random light gets, 0 to 1: where a scene is bright must not tell
+    its upper side."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no video can satisfy."""

@@ -63,7 +63,7 @@ class SecondQuestionConfig:
     """The task whose question stands for a user's own. Its settings are the defaults."""
     transform: str = "rotation"
     """The change: a name of `transforms.TRANSFORMS`, or `any`."""
-    light: float = 0.2
+    light: float = 0.4
     """Strength of the light that is added, 0 to 1, so that light alone does not tell the change."""
     short_side: int | None = None
     """Shorter side in pixels shown to the model, where the first task can be told; None: as it likes."""
@@ -161,7 +161,7 @@ def beside(
     option: int,
     rng: np.random.Generator,
     *,
-    light: float = 0.2,
+    light: float = 0.4,
     reward: str = "smooth",
 ) -> Sample:
     """Return a sample that asks for the change of its media beside its own question.

@@ -122,15 +122,15 @@ def _shading(part: Media, rng: np.random.Generator, strength: float) -> tuple[Ed
 
 
 def _dappling(part: Media, rng: np.random.Generator, strength: float) -> tuple[Edit, ...]:
-    """A brightness of its own for each quarter."""
-    return (Edit("dapple", (2, 2, *(round(1 + strength * float(share), 4) for share in rng.uniform(-1, 1, 4)))),)
+    """A brightness of its own for each quarter, none more than it had: white cannot get whiter."""
+    return (Edit("dapple", (2, 2, *(round(1 - strength * float(share), 4) for share in rng.uniform(0, 1, 4)))),)
 
 
 def _flicker(part: Media, rng: np.random.Generator, strength: float) -> tuple[Edit, ...]:
-    """A change of light from frame to frame as shown: half a ramp up or down, half each frame's own."""
+    """Less light from frame to frame as shown: half of it a ramp up or down, half each frame's own."""
     times = part.times if isinstance(part, Clip) else (part.time,)
-    ramp = np.linspace(-1, 1, len(times)) * rng.uniform(-1, 1)
-    gains = 1 + strength * (ramp + rng.uniform(-1, 1, len(times))) / 2
+    ramp = 0.5 + np.linspace(-0.5, 0.5, len(times)) * rng.uniform(-1, 1)
+    gains = 1 - strength * (ramp + rng.uniform(0, 1, len(times))) / 2
     return tuple(
         Edit("tone", (round(float(gain), 4), 0.0, 1.0), start=time, stop=round(time + 1e-4, 6))
         for gain, time in zip(gains, times, strict=True)
