@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -45,6 +46,11 @@ class TestSecondQuestion(TaskContract):
         options = [relit(sample, np.rot90(drawn, -k, axes=(1, 2)))[::8] for k in range(4)]
         turned = nearest(shown(sample, world)[::8], options)
         return f"<transform>{LETTERS[turned]}</transform>{', '.join(map(str, sample.answer['answer']))}"
+
+    def test_baselines_have_names_that_an_evaluation_takes(self, samples: list[Sample], world_set: World) -> None:
+        names = list(self.task.baselines(samples[0], world_set.media))
+        assert "usual-first_option" in names and "usual-light_from_above" in names
+        assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", name) for name in names)
 
 
 def _own() -> Sample:

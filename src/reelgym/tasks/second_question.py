@@ -145,8 +145,8 @@ class SecondQuestion(Task):
         part = next(part for m in sample.messages for part in m.parts if isinstance(part, Image | Clip))
         shortcuts = _SHORTCUTS.get(sample.evidence["transform"])
         told = {} if shortcuts is None else shortcuts(part, media)
-        pairs = {f"{name}+first_option": (reply, 0) for name, reply in found.items()}
-        pairs |= {f"{name}+{way}": (found[name], place) for name in list(found)[:1] for way, place in told.items()}
+        pairs = {f"{name}-first_option": (reply, 0) for name, reply in found.items()}
+        pairs |= {f"{name}-{way}": (found[name], place) for name in list(found)[:1] for way, place in told.items()}
         return {name: f"<transform>{LETTERS[place]}</transform>{reply}" for name, (reply, place) in pairs.items()}
 
     @property
