@@ -172,7 +172,8 @@ def _progress(pixels: NDArray[np.uint8], step: float) -> Overlay | None:
         once[row] &= ~_far(strip, np.where(later[..., None], strip[-1], strip[0])).any(axis=0)
         if _sweeps(once[row], when, width):
             rows.append(int(row))
-    rows = max(np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1), key=len) if rows else []
+    if rows:
+        rows = max(np.split(np.array(rows), np.flatnonzero(np.diff(rows) > 1) + 1), key=len).tolist()
     if not 2 <= len(rows) <= height / 6:
         return None
     columns = np.flatnonzero(once[rows].any(axis=0))

@@ -137,7 +137,8 @@ def _histograms(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         bins = np.clip(share * _BINS, 0, _BINS - 1).astype(np.int64)
         for place, row in enumerate(bins):
             found[place, channel] = np.bincount(row, minlength=_BINS)
-    return found.reshape(len(pixels), -1) / (3 * red.shape[1])
+    shared: NDArray[np.float64] = found.reshape(len(pixels), -1) / (3 * red.shape[1])
+    return shared
 
 
 def _peaks(steps: NDArray[np.float64], least: float, ratio: float) -> Iterable[int]:
