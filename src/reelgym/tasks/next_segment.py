@@ -37,7 +37,7 @@ class NextSegmentConfig(JitteredConfig):
 
     context_frames: int = 8
     """Frames shown of what comes before."""
-    gap_frames: int = 2
+    gap_frames: int = 4
     """Frames between the last one shown and the right clip that nobody sees."""
     options: int = 4
     """n: clips to choose from."""
