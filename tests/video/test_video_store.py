@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from video_clips import number_of, numbered
 
-from reelgym.errors import MediaError, WorkError
-from reelgym.video import Frames, FrameSpec, Store, Video, identify, probe, read, store, write_mp4
+from reelgym.errors import MediaError, RequestError, WorkError
+from reelgym.video import Frames, FrameSpec, Store, Video, identify, packed, probe, read, store, write_mp4
+from reelgym.video.packed import Encoding, Packed
 from reelgym.video.probing import Scheme
+from reelgym.video.store import parse_size
 
 SPEC = FrameSpec(fps=5, short_side=32)
 
@@ -95,7 +97,7 @@ def test_pixels_from_the_store_cannot_be_changed_small_or_mapped(
     kept = Store(tmp_path / "s")
     plain = kept.frames(video.identity, video.path, SPEC)
     for limit in (10**9, 1):
-        monkeypatch.setattr(store, "_MAP_BYTES", limit)
+        monkeypatch.setattr(packed, "MAP_BYTES", limit)
         frames = Store(tmp_path / "s").frames(video.identity, None, SPEC)
         _same(frames, plain)
         with pytest.raises(ValueError, match="read-only"):
@@ -163,11 +165,11 @@ def test_a_full_disk_is_one_clear_error_and_leaves_no_half_entry(
 ) -> None:
     kept = Store(tmp_path / "s")
 
-    def full(path: str, identity: str, frames: Frames) -> int:
+    def full(path: str, identity: str, frames: Frames, encoding: Encoding) -> int:
         Path(path).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store, "_write", full)
+    monkeypatch.setattr(packed, "write", full)
     with pytest.raises(WorkError, match=r"cannot write to the frame store .*No space left on device; free some space"):
         kept.frames(video.identity, video.path, SPEC)
     assert [p for p in (tmp_path / "s").rglob("*") if p.is_file()] == []
@@ -207,3 +209,94 @@ def test_two_processes_at_once_agree(tmp_path: Path, video: Video) -> None:
         child.join()
     assert results == [0, 0]
     assert not list((tmp_path / "s").glob("*.tmp"))
+
+
+@pytest.mark.parametrize(("encoding", "error"), [("jpeg-90", 3.0), ("webp-80", 6.0)])
+def test_a_compressed_entry_states_its_loss_and_answers_the_same_every_time(
+    tmp_path: Path, video: Video, encoding: str, error: float
+) -> None:
+    plain = read(video, SPEC)
+    first = Store(tmp_path / "s", encoding=encoding).frames(video.identity, video.path, SPEC)
+    again = Store(tmp_path / "s", encoding=encoding).frames(video.identity, None, SPEC)
+    _same(first, again)
+    real = np.abs(first.pixels.astype(int) - plain.pixels).mean()
+    assert 0 < real < error
+    assert again.warnings[0].startswith(f"kept as {encoding}: mean error {real:.2f} of 255, PSNR ")
+    assert _entries(tmp_path / "s")[0].stat().st_size < plain.pixels.nbytes / 2
+
+
+def test_a_raw_entry_is_taken_before_a_compressed_one_and_never_the_other_way(tmp_path: Path, video: Video) -> None:
+    Store(tmp_path / "s", encoding="jpeg-50").frames(video.identity, video.path, SPEC)
+    plain = Store(tmp_path / "s").frames(video.identity, video.path, SPEC)
+    _same(plain, read(video, SPEC))
+    _same(Store(tmp_path / "s", encoding="jpeg-50").frames(video.identity, None, SPEC), plain)
+
+
+@pytest.mark.parametrize("encoding", ["raw", "jpeg-90"])
+def test_a_stream_gives_the_frames_of_the_entry_one_by_one(tmp_path: Path, video: Video, encoding: str) -> None:
+    kept = Store(tmp_path / "s", encoding=encoding)
+    streamed = list(kept.stream(video.identity, video.path, SPEC))
+    whole = kept.frames(video.identity, None, SPEC)
+    assert [time for time, _ in streamed] == whole.times.tolist()
+    np.testing.assert_array_equal(np.stack([picture for _, picture in streamed]), whole.pixels)
+    assert not streamed[0][1].flags.writeable
+
+
+@pytest.mark.parametrize("encoding", ["raw", "jpeg-90"])
+def test_a_frame_damaged_under_a_stream_is_made_again_and_none_is_lost(
+    tmp_path: Path, video: Video, encoding: str
+) -> None:
+    kept = Store(tmp_path / "s", encoding=encoding)
+    whole = kept.frames(video.identity, video.path, SPEC)
+    entry = _entries(tmp_path / "s")[0]
+    data = bytearray(entry.read_bytes())
+    data[-5] ^= 1
+    entry.write_bytes(data)
+    streamed = list(kept.stream(video.identity, video.path, SPEC))
+    np.testing.assert_array_equal(np.stack([picture for _, picture in streamed]), whole.pixels)
+    assert kept.stats().rebuilt == 1
+
+
+def test_a_flipped_digit_in_the_header_is_noticed(tmp_path: Path, video: Video) -> None:
+    good = Store(tmp_path / "s").frames(video.identity, video.path, SPEC)
+    entry = _entries(tmp_path / "s")[0]
+    data = entry.read_bytes()
+    at = data.index(b'"times": [0, ') + len(b'"times": [0, ')
+    entry.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    with pytest.raises(ValueError, match="damaged header"):
+        Packed(str(entry))
+    _same(Store(tmp_path / "s").frames(video.identity, video.path, SPEC), good)
+
+
+def test_the_way_of_reading_is_kept(tmp_path: Path, video: Video) -> None:
+    spec = FrameSpec(fps=2, snapped=True)
+    for _ in range(2):
+        assert Store(tmp_path / "s").frames(video.identity, video.path, spec).way == "keyframes"
+
+
+def test_contents_count_videos_frames_and_what_cannot_be_read(tmp_path: Path, video: Video) -> None:
+    kept = Store(tmp_path / "s")
+    assert kept.contents().oldest is None
+    kept.frames(video.identity, video.path, SPEC)
+    Store(tmp_path / "s", encoding="webp-70").frames(video.identity, video.path, FrameSpec(times=(0.1, 0.2)))
+    (tmp_path / "s" / "00").mkdir(exist_ok=True)
+    (tmp_path / "s" / "00" / "old.frames").write_bytes(b"reelgym-frames-1 and more")
+    found = kept.contents()
+    assert (found.entries, found.videos, found.frames, found.unreadable) == (3, 1, 12, 1)
+    assert set(found.encodings) == {"raw", "webp-70"}
+    assert kept.prune(10**9) == 1 and kept.contents().unreadable == 0
+    assert kept.prune(0) == 2 and kept.contents().entries == 0
+
+
+def test_limit_and_encoding_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELGYM_STORE_LIMIT", "1.5GiB")
+    monkeypatch.setenv("REELGYM_STORE_ENCODING", "jpeg-95")
+    kept = Store(tmp_path / "s")
+    assert (kept.limit_bytes, str(kept.encoding)) == (3 * 512 * 1024**2, "jpeg-95")
+    assert str(Store(tmp_path / "s", 5, encoding="raw").encoding) == "raw"
+    for text in ("png", "jpeg-0", "jpeg-101", "webp"):
+        with pytest.raises(RequestError, match="give raw, jpeg-Q or webp-Q"):
+            Store(tmp_path / "s", encoding=text)
+    for text in ("many", "10 XB", "-1", ""):
+        with pytest.raises(RequestError, match="give a number of bytes"):
+            parse_size(text)

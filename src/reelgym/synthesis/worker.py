@@ -146,7 +146,7 @@ def _rate(fps: float | str, video: Video, task: Task) -> float:
 def _decoded(video: Video, specs: list[FrameSpec], store: str | None) -> dict[FrameSpec, Frames]:
     if store is None:
         return dict(zip(specs, read_many(video, specs), strict=True))
-    return dict(zip(specs, Store(store).frames_many(video.identity, video.path, specs), strict=True))
+    return dict(zip(specs, Store(store, encoding="raw").frames_many(video.identity, video.path, specs), strict=True))
 
 
 def _generated(task: Task, video: Video, frames: Frames, job: Mapping[str, Any], count: int) -> list[Sample]:

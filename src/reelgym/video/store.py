@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
+import re
 import time
 import uuid
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reelgym.errors import MediaError, WorkError
+from reelgym.errors import MediaError, RequestError, WorkError
+from reelgym.video import packed
 from reelgym.video.decode import read_many
+from reelgym.video.packed import Encoding, Packed
 from reelgym.video.places import about
 from reelgym.video.probing import identify, scheme_of_identity
 from reelgym.video.remote import About, scheme_of
 from reelgym.video.types import Frames, FrameSpec
 
-_MAGIC = b"reelgym-frames-1"
-_ALIGN = 64
-_MAP_BYTES = 16 * 1024**2
+LIMIT_BYTES = 20 * 1024**3
+"""What a store may hold where neither the caller nor REELGYM_STORE_LIMIT says otherwise."""
+
 _STALE_SECONDS = 3600.0
 
 
@@ -48,23 +48,55 @@ class StoreStats:
     rebuilt: int
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What lies in a store, by the headers of its entries.
+
+    Args:
+        entries: Files.
+        size_bytes: Their sizes together.
+        videos: Different contents.
+        frames: Frames in all entries.
+        encodings: Name of an encoding to the bytes kept in it.
+        unreadable: Entries that are damaged or of another format; `prune` removes them first.
+        oldest: When the entry that waits longest was last used, in seconds since 1970; None of an empty store.
+    """
+
+    entries: int
+    size_bytes: int
+    videos: int
+    frames: int
+    encodings: dict[str, int]
+    unreadable: int
+    oldest: float | None
+
+
 class Store:
     """A bounded cache of frames, keyed by the video's identity and the spec; safe for several processes at once.
 
-    One file per entry: magic, header length, header (JSON: identity, spec, times, shape, checksum, warnings), then the
-    raw pixels. Entries are written under a temporary name and renamed, so a reader sees a whole file or none; two
-    processes that miss the same entry write the same bytes. A damaged entry is made again. When the files outgrow the
-    limit, those used longest ago go first, down to nine tenths of it. Pixels from the store are read-only; large ones
-    are mapped from disk instead of loaded.
+    One packed file per entry (`packed`), with checksums of header and frames. Entries are written under a temporary
+    name and renamed, so a reader sees a whole file or none; two processes that miss the same entry write the same
+    bytes. A damaged entry is made again. When the files outgrow the limit, those used longest ago go first, down to
+    nine tenths of it. Pixels from the store are read-only; large raw ones are mapped from disk instead of loaded, and
+    `stream` gives frames one by one.
+
+    A compressed entry is not what was decoded: its frames carry a warning with the measured loss, the first answer is
+    the compressed one as every later one is, and a raw entry is taken instead where there is one.
 
     Args:
         root: Folder, made if absent.
-        limit_bytes: What the entries may take together; the newest entry stays even if it alone is larger.
+        limit_bytes: What the entries may take together; the newest entry stays even if it alone is larger. None:
+            REELGYM_STORE_LIMIT, such as 10GB, or else LIMIT_BYTES.
+        encoding: How new entries are kept: raw, jpeg-Q or webp-Q. None: REELGYM_STORE_ENCODING, or else raw.
     """
 
-    def __init__(self, root: str | os.PathLike[str], limit_bytes: int = 20 * 1024**3) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], limit_bytes: int | None = None, *, encoding: str | None = None
+    ) -> None:
         """Make the folder if it is absent and count what it holds."""
-        self.root, self.limit_bytes = os.fspath(root), limit_bytes
+        self.root = os.fspath(root)
+        self.limit_bytes = _default_limit() if limit_bytes is None else limit_bytes
+        self.encoding = Encoding.parse(encoding or os.environ.get("REELGYM_STORE_ENCODING") or "raw")
         self._hits = self._misses = self._rebuilt = 0
         self._verified: set[str] = set()
         self._identities: dict[tuple[str, About, str], str] = {}
@@ -103,18 +135,76 @@ class Store:
         made = iter(read_many(self._checked(identity, path), missing))
         for place, frames in enumerate(found):
             if frames is None:
-                found[place] = fresh = next(made)
-                self._save(identity, fresh)
+                found[place] = self._save(identity, next(made))
         return [frames for frames in found if frames is not None]
+
+    def stream(self, identity: str, path: str | None, spec: FrameSpec) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Yield (time in seconds, (H, W, 3) pixels) frame by frame: of an entry in the store only one is in memory.
+
+        A missing entry is decoded whole first; a frame found damaged on the way is made again with its entry.
+
+        Raises:
+            MediaError, WorkError: As `frames_many`.
+        """
+        words = f"the frame store {self.root} does not keep what is written; name another folder"
+        number, damaged = 0, -1
+        while True:
+            entry = self._entry(identity, spec)
+            if entry is None:
+                self.frames_many(identity, path, [spec])
+                entry = self._entry(identity, spec)
+            if entry is None:
+                raise WorkError(words)
+            try:
+                while number < len(entry):
+                    picture = entry.frame(number)
+                    yield entry.time(number), picture
+                    number += 1
+                return
+            except (OSError, ValueError) as error:
+                if damaged == number:
+                    raise WorkError(words) from error
+                self._discard(entry.path)
+                damaged = number
 
     def stats(self) -> StoreStats:
         """Return what the store holds now and how it served this process."""
         sizes = [size for _, size, _ in self._entries()]
         return StoreStats(len(sizes), sum(sizes), self._hits, self._misses, self._rebuilt)
 
+    def contents(self) -> Contents:
+        """Return what lies in the store; reads the header of every entry."""
+        entries = self._entries()
+        encodings: dict[str, int] = {}
+        identities: set[str] = set()
+        frames = unreadable = 0
+        for _, size, place in entries:
+            entry = _opened(place)
+            if entry is None:
+                unreadable += 1
+                continue
+            identities.add(entry.header["identity"])
+            frames += len(entry)
+            name = entry.header["encoding"]
+            encodings[name] = encodings.get(name, 0) + size
+        total = sum(size for _, size, _ in entries)
+        oldest = min((used for used, _, _ in entries), default=None)
+        return Contents(
+            entries=len(entries),
+            size_bytes=total,
+            videos=len(identities),
+            frames=frames,
+            encodings=dict(sorted(encodings.items())),
+            unreadable=unreadable,
+            oldest=None if oldest is None else oldest / 1e9,
+        )
+
     def prune(self, limit_bytes: int) -> int:
-        """Throw away the entries used longest ago until the rest fits; return how many went."""
-        return self._evict(sorted(self._entries()), limit_bytes)
+        """Throw away what cannot be read, then the entries used longest ago until the rest fits; return how many."""
+        entries = sorted(self._entries())
+        useless = [entry for entry in entries if _opened(entry[2]) is None]
+        gone = self._evict(useless, -1)
+        return gone + self._evict([entry for entry in entries if entry not in useless], limit_bytes)
 
     def _evict(self, entries: list[tuple[int, int, str]], limit_bytes: int, spare: int = 0) -> int:
         """Remove entries, oldest first, until what is left fits or only the `spare` newest are left."""
@@ -146,36 +236,54 @@ class Store:
             raise MediaError(path, "open", f"{change}; restore it or make the dataset again")
         return path
 
-    def _place(self, identity: str, spec: FrameSpec) -> str:
+    def _place(self, identity: str, spec: FrameSpec, encoding: Encoding) -> str:
         """Return the file of an entry."""
-        name = hashlib.sha256(f"{identity} {spec.key()}".encode()).hexdigest()
+        name = hashlib.sha256(f"{identity} {spec.key()} {encoding}".encode()).hexdigest()
         return os.path.join(self.root, name[:2], name + ".frames")
 
-    def _load(self, identity: str, spec: FrameSpec) -> Frames | None:
-        """Return an entry and mark it as used now; None where it is absent or damaged (then it is thrown away)."""
-        place = self._place(identity, spec)
-        try:
-            header, pixels = _open(place, verify=place not in self._verified)
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError, OSError):
-            self._rebuilt += 1
+    def _entry(self, identity: str, spec: FrameSpec) -> Packed | None:
+        """Return an entry, a raw one before a compressed one, marked as used now; a damaged one is thrown away."""
+        for encoding in dict.fromkeys((Encoding.parse("raw"), self.encoding)):
+            place = self._place(identity, spec, encoding)
+            try:
+                entry = Packed(place)
+            except FileNotFoundError:
+                continue
+            except (ValueError, KeyError, TypeError, OSError):
+                self._discard(place)
+                continue
             with contextlib.suppress(OSError):
-                os.unlink(place)
-            return None
-        self._verified.add(place)
-        with contextlib.suppress(OSError):
-            os.utime(place)
-        times = np.asarray(header["times"], np.float64) / 1e6
-        return Frames(pixels, times, spec, tuple(header["warnings"]))
+                os.utime(place)
+            return entry
+        return None
 
-    def _save(self, identity: str, frames: Frames) -> None:
-        """Write an entry under a temporary name, rename it, and make room if needed."""
-        place = self._place(identity, frames.spec)
+    def _load(self, identity: str, spec: FrameSpec) -> Frames | None:
+        """Return the frames of an entry; None where it is absent or damaged (then it is thrown away)."""
+        entry = self._entry(identity, spec)
+        if entry is None:
+            return None
+        try:
+            frames = entry.frames(verify=entry.path not in self._verified)
+        except (ValueError, OSError):
+            self._discard(entry.path)
+            return None
+        self._verified.add(entry.path)
+        return frames
+
+    def _discard(self, place: str) -> None:
+        """Throw a damaged entry away."""
+        self._rebuilt += 1
+        with contextlib.suppress(OSError):
+            os.unlink(place)
+
+    def _save(self, identity: str, frames: Frames) -> Frames:
+        """Write an entry under a temporary name, rename it, make room if needed, and return the frames as kept."""
+        place = self._place(identity, frames.spec, self.encoding)
         temporary = os.path.join(self.root, f"{uuid.uuid4().hex}.tmp")
         try:
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            size = _write(temporary, identity, frames)
+            size = packed.write(temporary, identity, frames, self.encoding)
+            kept = frames if self.encoding.kind == "raw" else Packed(temporary).frames()
             os.replace(temporary, place)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -185,6 +293,7 @@ class Store:
         self._written += size
         if self._known + self._written > self.limit_bytes or self._written > self.limit_bytes // 16:
             self._make_room()
+        return kept
 
     def _make_room(self) -> None:
         """Count what all processes have written, throw away what is too much, and files that were never finished."""
@@ -210,49 +319,27 @@ class Store:
         return found
 
 
-def _write(path: str, identity: str, frames: Frames) -> int:
-    """Write one entry and return its size in bytes."""
-    pixels = np.ascontiguousarray(frames.pixels)
-    header = {
-        "identity": identity,
-        "spec": frames.spec.to_json(),
-        "times": np.rint(frames.times * 1e6).astype(np.int64).tolist(),
-        "shape": list(pixels.shape),
-        "checksum": zlib.crc32(pixels.data) if pixels.size else 0,
-        "warnings": list(frames.warnings),
-    }
-    text = json.dumps(header).encode()
-    start = -(-(len(_MAGIC) + 8 + len(text)) // _ALIGN) * _ALIGN
-    with open(path, "xb") as file:
-        file.write(_MAGIC + len(text).to_bytes(8, "little") + text)
-        file.write(b"\0" * (start - file.tell()))
-        if pixels.size:
-            file.write(pixels.data)
-        return file.tell()
+def _opened(place: str) -> Packed | None:
+    """Return an entry with a sound header, or None."""
+    try:
+        return Packed(place)
+    except (ValueError, KeyError, TypeError, OSError):
+        return None
 
 
-def _open(path: str, *, verify: bool) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    """Return an entry's header and read-only pixels; ValueError where it is not whole."""
-    with open(path, "rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise ValueError("not a frame store entry")
-        length = int.from_bytes(file.read(8), "little")
-        size = os.fstat(file.fileno()).st_size
-        if length > size:
-            raise ValueError("truncated header")
-        header = json.loads(file.read(length))
-        start = -(-(len(_MAGIC) + 8 + length) // _ALIGN) * _ALIGN
-        shape = tuple(header["shape"])
-        count = int(np.prod(shape, dtype=np.int64))
-        if size != start + count or len(header["times"]) != shape[0]:
-            raise ValueError("truncated pixels")
-        pixels: NDArray[np.uint8]
-        if count >= _MAP_BYTES:
-            pixels = np.asarray(np.memmap(path, np.uint8, "r", start, shape))
-        else:
-            file.seek(start)
-            pixels = np.fromfile(file, np.uint8, count).reshape(shape)
-            pixels.flags.writeable = False
-    if verify and count and zlib.crc32(np.ascontiguousarray(pixels).data) != header["checksum"]:
-        raise ValueError("wrong checksum")
-    return header, pixels
+def parse_size(text: str) -> int:
+    """Return a size in bytes from words such as `10GB`, `1.5GiB`, `500 MB` or `4096`.
+
+    >>> parse_size("10GB"), parse_size("1.5 GiB"), parse_size("0")
+    (10000000000, 1610612736, 0)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b)?\s*", text, re.IGNORECASE)
+    if found is None:
+        raise RequestError(f"size {text!r}: give a number of bytes, or one with kB, MB, GB, TB, KiB, MiB, GiB or TiB")
+    power = "kmgt".index(found[2].lower()) + 1 if found[2] else 0
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+def _default_limit() -> int:
+    given = os.environ.get("REELGYM_STORE_LIMIT")
+    return parse_size(given) if given else LIMIT_BYTES

@@ -83,7 +83,7 @@ class FrameSpec:
 
     def key(self) -> str:
         """Return the SHA-256 of the spec's canonical JSON: equal specs, equal keys, on every machine."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that differ from their default, as JSON values."""
