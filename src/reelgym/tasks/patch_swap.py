@@ -6,7 +6,8 @@ Why. Knowing what belongs where, or what comes before what, is enough to answer,
 Example. An image whose sky stands at the lower left; option `top left and bottom left`.
 How it is scored. One of six options. strict: the right pair. smooth: also a quarter for a pair that shares one part.
 Limits. Where the parts look alike nobody can tell; pairs that look the same are refused. Lines that are cut at the
-seams give answers away: `gutter` covers them, and `baselines` says how far the edges of the parts still go.
+seams give answers away: `gutter` covers them, and `baselines` says how far the edges of the parts still go, which is
+farther in real pictures than in rendered ones.
 References. ViSS-R1 (arXiv 2511.13054): two of 2 x 2 patches of an image (`form=image`), two of four groups of 8 frames
 of a video (`form=groups`). Ours: patches of a whole clip (`form=clip`), the gutter, the trimmed border, frames left out
 between groups, the added light.
@@ -46,11 +47,11 @@ class PatchSwapConfig(ClipConfig):
     """Quarters of one frame, quarters of every frame of a clip, or groups of a clip's frames."""
     frames: int = 8
     """Frames of a clip; a multiple of 4 for groups. ViSS-R1's groups: 32."""
-    gutter: float = 0.25
+    gutter: float = 0.5
     """Width of the grey bars over the seams, as a share of a quarter's shorter side."""
     trim: float = 0.1
     """Share of the picture cut off at each side: a dark border, once inside, tells who came from the edge."""
-    between: int = 1
+    between: int = 2
     """Frames left out between two groups, so that matching ends tell less."""
     light: float = 0.35
     """How much darker a quarter, of groups a frame, gets at most, 0 to 1: light that fits across a seam or between
