@@ -3,14 +3,14 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
 
 from reelgym.errors import RequestError
-from reelgym.recipes import tree
+from reelgym.recipes import proving, tree
 from reelgym.recipes.resolve import Resolved, _from_function, replay, resolve
 
 
@@ -301,3 +301,12 @@ def test_all_changes_of_a_group_are_validated_together() -> None:
     # get_type_hints looks annotations up in the module of the class.
     vars(sys.modules[__name__])["Interval"] = Interval
     assert tree.change(Interval(), {"low": 5, "high": 9}) == Interval(5, 9)
+
+
+def test_puzzles_of_other_settings_are_kept_in_another_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REELGYM_CACHE", str(tmp_path))
+    before = proving.world_folder("mvp-0")
+    assert before == proving.world_folder("mvp-0") != proving.world_folder("mvp-1")
+    assert before.is_relative_to(tmp_path)
+    monkeypatch.setattr(proving, "PUZZLE", replace(proving.PUZZLE, hidden=2))
+    assert proving.world_folder("mvp-0") != before

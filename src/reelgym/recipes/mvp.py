@@ -97,6 +97,6 @@ def mvp(*, model: str = "tiny", data: str = "", size: Size = "auto", variant: st
 
 
 def _world(split: Split, videos: int, per_video: int, seed: int) -> Data:
-    folder = proving.cache_folder() / "world" / f"mvp-{seed}"
+    folder = proving.world_folder(f"mvp-{seed}")
     made = proving.prepare(folder, split=split, videos=videos, per_video=per_video, seed=seed).dataset
     return Data(made.samples, made.media(proving.store()), folders=(str(made.path.resolve()),))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reelgym import world
+from reelgym import __version__, world
 from reelgym.data.dataset import Dataset, read_dataset
 from reelgym.data.sample import Sample, Split
 from reelgym.synthesis.local import synthesize
@@ -54,6 +55,12 @@ class Ground:
 def cache_folder() -> Path:
     """Return where rendered videos and decoded frames are kept: `REELGYM_CACHE`, or `~/.cache/reelgym`."""
     return Path(os.environ.get("REELGYM_CACHE") or Path.home() / ".cache" / "reelgym")
+
+
+def world_folder(name: str) -> Path:
+    """Return where a recipe keeps its rendered videos and puzzles: another folder for other settings or versions."""
+    made_of = hashlib.sha256(repr((__version__, PUZZLE, SCENES, KINDS)).encode()).hexdigest()[:8]
+    return cache_folder() / "world" / f"{name}-{made_of}"
 
 
 def store() -> Store:
