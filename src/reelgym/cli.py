@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reelgym import __version__, exchange
+from reelgym import __version__, cache, exchange
 from reelgym.errors import ReelgymError, RequestError, unknown
 from reelgym.terminal import (
     Bars,
@@ -41,6 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 exchange.add(app)
+cache.add(app)
 
 OPTIONAL = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets", "ray")
 """What comes with an extra; a command that needs one says so."""

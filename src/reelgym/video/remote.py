@@ -32,6 +32,7 @@ MAX_LISTED = 10_000_000
 
 _COPIES_BYTES = 20 * 1024**3
 _PIECE = 8 * 1024**2
+_STALE_SECONDS = 24 * 3600.0
 _ATTEMPTS = 3
 _HTTP_DEPTH = 8
 _TAGS = ("VersionId", "version_id", "generation", "blob_id", "md5Hash", "ETag", "etag", "Last-Modified", "created")
@@ -157,7 +158,7 @@ def fetched(uri: str, told: About, span: tuple[int, int], deadline: float) -> st
         os.replace(temporary, place)
     finally:
         temporary.unlink(missing_ok=True)
-    _make_room(folder, place)
+    prune_copies(int(os.environ.get("REELGYM_FETCH_BYTES") or _COPIES_BYTES), place)
     return str(place)
 
 
@@ -190,21 +191,32 @@ def _copy(uri: str, fs: Any, path: str, span: tuple[int, int, int], temporary: P
         raise ConnectionError(f"the connection ended {left} bytes early")
 
 
-def _make_room(folder: Path, newest: Path) -> None:
-    """Remove the copies used longest ago until the rest fits."""
-    limit = int(os.environ.get("REELGYM_FETCH_BYTES") or _COPIES_BYTES)
-    entries: list[tuple[int, int, Path]] = []
-    for entry in folder.glob("*.copy"):
-        with contextlib.suppress(FileNotFoundError):
-            told = entry.stat()
-            entries.append((told.st_mtime_ns, told.st_size, entry))
+def copies_bytes() -> int:
+    """Return how many bytes the copies of remote files take."""
+    return sum(size for _, size, _ in _copies(copies_folder()))
+
+
+def prune_copies(limit_bytes: int, spare: Path | None = None) -> None:
+    """Remove the copies used longest ago until the rest fits; `spare` stays in any case."""
+    entries = sorted(_copies(copies_folder()))
     total = sum(size for _, size, _ in entries)
-    for _, size, entry in sorted(entries):
-        if total <= limit:
+    for _, size, place in entries:
+        if total <= limit_bytes:
             return
-        if entry != newest:
-            entry.unlink(missing_ok=True)
+        if place != spare:
+            place.unlink(missing_ok=True)
             total -= size
+
+
+def _copies(folder: Path) -> list[tuple[int, int, Path]]:
+    """Return (time of last use in ns, bytes, path) of every copy and index."""
+    found: list[tuple[int, int, Path]] = []
+    for place in folder.glob("*.*"):
+        with contextlib.suppress(FileNotFoundError):
+            told = place.stat()
+            if place.suffix in (".copy", ".index") or time.time() - told.st_mtime > _STALE_SECONDS:
+                found.append((told.st_mtime_ns, told.st_size, place))
+    return found
 
 
 def _asked(uri: str, ask: Callable[[Any, str], _Found]) -> _Found:
