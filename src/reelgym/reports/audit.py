@@ -32,7 +32,7 @@ def charts(about: Mapping[str, Any]) -> tuple[Bars, ...]:
             for name, one in named
         )
         if bars:
-            found.append(Bars(title=f"{words(task)}: puzzles solved", bars=bars, chance=audit["chance_solved"]))
+            found.append(Bars(title=f"Share of {task} puzzles solved", bars=bars, chance=audit["chance_solved"]))
     return tuple(found)
 
 
@@ -48,7 +48,7 @@ def tables(about: Mapping[str, Any]) -> list[Table]:
     stored = about["stored_audit"]
     if stored:
         rows = tuple(
-            (words(task), f"{one['samples']:,}", f"{one['solved_by_any']['mean']:.1%}", f"{one['removed']:,}")
+            (task, f"{one['samples']:,}", f"{one['solved_by_any']['mean']:.1%}", f"{one['removed']:,}")
             for task, one in stored["tasks"].items()
         )
         caption = f"Rule: {stored['rule']}. Counted when the dataset was made, on all puzzles, before any was left out."

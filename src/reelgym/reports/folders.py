@@ -27,7 +27,7 @@ from reelgym.video import Store
 
 AUDIT = (
     "The share of puzzles that an answer without understanding gets wholly right, with its 95% interval over videos. "
-    "Dark bars lie surely above what a guesser solves (the dashed line): the puzzles leak something."
+    "Strong bars lie surely above what a guesser solves (the dashed line): the puzzles leak something."
 )
 
 SHOWN = 24

@@ -17,8 +17,8 @@ from reelgym.synthesis.audit import SOLVED, chance_of_solving, scores
 from reelgym.synthesis.structure import leaders, read_structure
 from reelgym.tasks.base import MediaReader
 
-SHOWN = ("value", "exact", "selection", "order", "position")
-"""The parts that `table` prints."""
+SHOWN = ("value", "exact", "strict", "selection", "order", "position")
+"""The parts that `table` prints where any task has them."""
 
 _DRAWS = 2_000
 """Bootstrap draws of an interval: its limits wobble by about 2% of its width."""
@@ -66,11 +66,12 @@ def inspect(
 
 def table(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return the scores of a report as rows of text, the first one the header: who, then one column per part."""
-    rows: list[tuple[str, ...]] = [("", *SHOWN)]
+    shown = [part for part in SHOWN if any(part in chance for chance in report["chance"].values())]
+    rows: list[tuple[str, ...]] = [("", *shown)]
     for task, chance in report["chance"].items():
-        rows.append((f"{task}: chance", *(_cell(chance, part) for part in SHOWN)))
+        rows.append((f"{task}: chance", *(_cell(chance, part) for part in shown)))
         for name, means in report["baselines"].get(task, {}).items():
-            rows.append((f"{task}: {name}", *(_cell(means, part) for part in SHOWN)))
+            rows.append((f"{task}: {name}", *(_cell(means, part) for part in shown)))
     return rows
 
 
