@@ -41,6 +41,42 @@ COUNTS = {
     "repo_resolution_change.h264": 4,
     "repo_rotate_and_reflect.mp4": 1,  # 1.001 s of pictures
 }
+# Everything else that is read at all is read by plan.
+THROUGH = {
+    "made_bitflips.mp4",
+    "made_timestamp_reset.ts",
+    "repo_corrupted_tail.mp4",
+    "repo_edit_list_iibbibb.mp4",
+    "repo_error_slices.264",
+    "repo_idr_lost.264",
+    "repo_no_timescale.mp4",
+    "repo_resolution_change.h264",
+}
+# (height, width) as displayed, where rotation or pixel aspect decides.
+SHAPES = {
+    "made_rotation90.mp4": (320, 180),
+    "repo sideways movie.mov": (640, 480),
+    "repo_anamorphic_mpeg1.mpg": (288, 501),
+    "repo_portrait_upper_ext.MOV": (568, 320),
+    "repo_rotate_and_reflect.mp4": (1080, 720),
+    "repo_rotation180_tiny.mov": (320, 568),
+    "repo_rotation180_vfr.mp4": (720, 1280),
+    "repo_rotation270_tiny.mov": (568, 320),
+    "repo_rotation90_tiny.mov": (568, 320),
+    "repo_sar_2x1.mp4": (360, 1280),
+}
+# Time in seconds of the frame that the last instant shows, where that is not the instant itself.
+LAST = {
+    "made_fps_0p2.mp4": 135.0,  # one frame every 5 s, instants up to 139 s
+    "made_framecode_vfr.mp4": 22.988,
+    "made_hevc_10bit.mp4": 4.972,
+    "repo sideways movie.mov": 0.998,
+    "repo_cursed_vfr.mp4": 7.156,
+    "repo_no_duration.webm": 3.938,
+    "repo_no_timescale.mp4": 5.976,
+    "repo_portrait_upper_ext.MOV": 1.968,
+    "repo_rotation180_vfr.mp4": 1.98,
+}
 FILTERED_BY_PROBE = {"made_png_renamed.mp4": "still picture", "made_tiny_16x16.mp4": "at least 28"}
 
 
@@ -62,6 +98,12 @@ def _problem(path: Path, row: dict[str, str]) -> str | None:
         return "no warning"
     if np.any(np.diff(frames.times) < 0) or frames.times[0] != 0:
         return f"times {frames.times}"
+    if frames.way != ("through" if path.name in THROUGH else "plan"):
+        return f"read by {frames.way}"
+    if path.name in SHAPES and (video.height, video.width) != SHAPES[path.name]:
+        return f"{video.height} x {video.width} pixels"
+    if abs(frames.times[-1] - LAST.get(path.name, len(frames) - 1)) > 1e-3:
+        return f"the last frame is of {frames.times[-1]} s"
     count = COUNTS.get(path.name, math.ceil(float(row["duration_s"] or 0) - 0.002))
     return None if row["expected"] == "either" or len(frames) == count else f"{len(frames)} frames, not {count}"
 
