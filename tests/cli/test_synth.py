@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reelgym.cli import _task_settings
+from reelgym.commands.synth import task_settings
 from reelgym.synthesis.journal import claimed
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -65,9 +65,9 @@ def test_settings_of_a_mixture_go_to_the_tasks_that_have_them(monkeypatch: pytes
 
     real = tasks.get
     monkeypatch.setattr(tasks, "get", lambda name: Second() if name == "second" else real(name))
-    found = _task_settings("mvp=3,second", ["second.frames=6", "frames=12", "pieces=3", "hidden=2"])
+    found = task_settings("mvp=3,second", ["second.frames=6", "frames=12", "pieces=3", "hidden=2"])
     assert found == {"mvp": {"frames": 12, "hidden": 2}, "second": {"frames": 6, "pieces": 3}}
-    assert _task_settings("mvp", ["mvp.frames=12", "hidden=2"]) == {"frames": 12, "hidden": 2}
+    assert task_settings("mvp", ["mvp.frames=12", "hidden=2"]) == {"frames": 12, "hidden": 2}
 
 
 @pytest.mark.parametrize(

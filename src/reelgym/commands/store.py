@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from reelgym.commands.options import Json
 from reelgym.errors import RequestError
 from reelgym.terminal import print_json, table
 
 Folder = Annotated[Path | None, typer.Option(help="The store's folder; that of this machine by default.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 store = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
 

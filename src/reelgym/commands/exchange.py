@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from reelgym.commands.options import Json
 from reelgym.errors import RequestError
 from reelgym.terminal import Bars, print_json, say, table
 
 if TYPE_CHECKING:
     from reelgym.data.dataset import Dataset
     from reelgym.data.media import Media
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def add(app: typer.Typer) -> None:

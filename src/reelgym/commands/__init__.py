@@ -1,0 +1,1 @@
+"""One file per command: reads its arguments, calls the rooms, prints. Heavy imports stay inside the command."""

@@ -1,0 +1,47 @@
+"""The command `list`: what there is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reelgym.commands.options import Json
+from reelgym.errors import unknown
+from reelgym.terminal import print_json, table
+
+
+def add(app: typer.Typer) -> None:
+    """Add to the command line."""
+    app.command(name="list")(show_list)
+
+
+def show_list(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help="tasks, recipes, benchmarks, tools, rewards, algorithms, records (import), formats (export)",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What there is, one line each.
+
+    Example: [bold]reelgym list tasks[/bold]
+    """
+    from reelgym import registry
+
+    rooms = {"benchmarks": "evaluation.benchmarks", "records": "synthesis.labelled", "formats": "synthesis.export"}
+    kinds = ("tasks", "recipes", "benchmarks", "tools", "rewards", "algorithms", "records", "formats")
+    if kind is not None and kind not in kinds:
+        raise unknown("kind", kind, kinds)
+    found = {
+        name: registry.catalogue(f"reelgym.{rooms.get(name, name)}", decorator="recipe")
+        for name in kinds
+        if kind in (None, name)
+    }
+    if as_json:
+        return print_json(found if kind is None else found[kind])
+    for name, entries in found.items():
+        table(name.capitalize(), (), list(entries.items()) or [("none yet", "")])

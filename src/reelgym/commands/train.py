@@ -1,0 +1,73 @@
+"""The command `train`: any recipe, SFT or RL."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reelgym.commands.options import Json
+from reelgym.terminal import Bars, Stop, leave_if, print_json, say, table
+
+
+def add(app: typer.Typer) -> None:
+    """Add to the command line."""
+    app.command()(train)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A name, path.py:function, or a saved config.json.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings; --show lists them.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="tiny, tiny-qwen3, a hub name, a folder, a run.")] = None,
+    data: Annotated[str | None, typer.Option(help="Dataset folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/RECIPE by default.")] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print every setting and where it comes from; train nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Any stage: SFT, RL. Repeat the command to resume; the first Ctrl-C finishes the step and saves.
+
+    Example: [bold]reelgym train mvp --data puzzles --model tiny steps=50 lr=1e-5[/bold]
+    """
+    from reelgym.recipes.resolve import resolve
+
+    named = {"model": model, "data": data}
+    resolved = resolve(recipe, [*(settings or []), *(f"{key}={value}" for key, value in named.items() if value)])
+    if show:
+        rows = resolved.table()
+        if as_json:
+            return print_json([dict(zip(("key", "value", "origin"), row, strict=True)) for row in rows])
+        return table(f"recipe {resolved.name}", ("setting", "value", "from"), rows)
+    from reelgym.training import rl, sft
+    from reelgym.training.config import SFTRun
+
+    folder = out or Path("runs", Path(recipe.rpartition(":")[2]).stem)
+    with Bars() as bars, Stop() as stop:
+        progress = bars.stage(f"train {resolved.name}")
+        if isinstance(resolved.run, SFTRun):
+            sft.train(resolved.run, folder, progress, should_stop=stop)
+        else:
+            rl.train(resolved.run, folder, progress, should_stop=stop)
+    leave_if(stop, folder)
+    say("" if progress.calls else f"{folder} was finished before; nothing to do")
+    _trained(folder, as_json)
+
+
+def _trained(folder: Path, as_json: bool) -> None:
+    """Print where a run stands: its best checkpoint and its last row of metrics."""
+    from reelgym.training import checkpoint
+
+    best, last = checkpoint.best(folder), checkpoint.latest(folder)
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    row = json.loads(lines[-1]) if lines else {}
+    if as_json:
+        return print_json({"run": str(folder), "best": str(best), "last": str(last), "metrics": row})
+    table("", ("metric", "last"), [(name, f"{value:.4g}") for name, value in row.items() if isinstance(value, float)])
+    typer.echo(f"run: {folder}")
+    typer.echo(f"best checkpoint: {best}")
+    say(checkpoint.caveat(folder))
