@@ -1,7 +1,7 @@
 """Rewards: pure functions from a group to scores, and the expressions that compose them into a rubric.
 
 Public: Reward, Operator, Rubric (base); Sum, Product, Gate, Clip, Rescale, Schedule, Stack (operators); one file per
-reward: Accuracy, Format, Length.
+reward: Accuracy, Format, Length, SegmentFormat.
 """
 
 from reelgym.rewards.accuracy import Accuracy
@@ -9,6 +9,7 @@ from reelgym.rewards.base import Expression, Operator, Reward, Rubric
 from reelgym.rewards.format import Format
 from reelgym.rewards.length import Length
 from reelgym.rewards.operators import Clip, Gate, Product, Rescale, Schedule, Stack, Sum
+from reelgym.rewards.segment_format import SegmentFormat
 
 __all__ = [
     "Accuracy",
@@ -23,6 +24,7 @@ __all__ = [
     "Reward",
     "Rubric",
     "Schedule",
+    "SegmentFormat",
     "Stack",
     "Sum",
 ]
