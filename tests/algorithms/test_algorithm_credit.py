@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reelgym.algorithms import DAPO, GRPO, Algorithm, DrGRPO
+from reelgym.algorithms import BNPO, CISPO, DAPO, GRPO, GSPO, Algorithm, DrGRPO
 from reelgym.errors import RequestError
 
-ALGORITHMS: list[Algorithm] = [GRPO(), DrGRPO(), DAPO()]
+ALGORITHMS: list[Algorithm] = [GRPO(), DrGRPO(), DAPO(), BNPO(), CISPO(), GSPO()]
 NAN = math.nan
 
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reelgym.algorithms import DAPO, GRPO, Algorithm, DrGRPO, LossSum, cross_entropy
+from reelgym.algorithms import BNPO, CISPO, DAPO, GRPO, GSPO, Algorithm, DrGRPO, LossSum, cross_entropy
 from reelgym.errors import RequestError
 
-ALGORITHMS: list[Algorithm] = [GRPO(), DrGRPO(max_completion_tokens=10), DAPO()]
+ALGORITHMS: list[Algorithm] = [GRPO(), DrGRPO(max_completion_tokens=10), DAPO(), BNPO(), CISPO(), GSPO()]
 by_name = pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
 
 
@@ -49,20 +49,21 @@ def oracle(algorithm: Algorithm, given: dict[str, Tensor], kl_coef: float) -> tu
     low, high = algorithm.clip_low, algorithm.clip_high  # type: ignore[attr-defined]
     total, trained, sequences = 0.0, 0, 0
     for member in range(len(given["mask"])):
+        tokens = [token for token in range(given["mask"].shape[1]) if given["mask"][member, token]]
+        drifts = [float(given["logprobs"][member, token] - given["old"][member, token]) for token in tokens]
         losses = []
-        for token in range(given["mask"].shape[1]):
-            if not given["mask"][member, token]:
-                continue
-            new, old, ref, credit = (float(given[k][member, token]) for k in ("logprobs", "old", "ref", "advantages"))
-            ratio = math.exp(new - old)
+        for token, drift in zip(tokens, drifts, strict=True):
+            new, ref, credit = (float(given[k][member, token]) for k in ("logprobs", "ref", "advantages"))
+            ratio = math.exp(sum(drifts) / len(drifts) if algorithm.name == "gspo" else drift)
             bounded = min(max(ratio, 1 - low), 1 + high)
             k3 = math.exp(ref - new) - (ref - new) - 1
-            losses.append(-min(ratio * credit, bounded * credit) + kl_coef * k3)
+            surrogate = bounded * credit * new if algorithm.name == "cispo" else min(ratio * credit, bounded * credit)
+            losses.append(-surrogate + kl_coef * k3)
         sequences += bool(losses)
         trained += len(losses)
-        total += sum(losses) / len(losses) if algorithm.name == "grpo" and losses else sum(losses)
-    count = {"grpo": sequences, "dr_grpo": sequences * 10, "dapo": trained}[algorithm.name]
-    return total, count
+        total += sum(losses) / len(losses) if algorithm.name in ("grpo", "gspo") and losses else sum(losses)
+    counts = {"grpo": sequences, "gspo": sequences, "dr_grpo": sequences * 10}
+    return total, counts.get(algorithm.name, trained)
 
 
 def test_the_three_aggregations_by_hand() -> None:
@@ -78,7 +79,10 @@ def test_the_three_aggregations_by_hand() -> None:
 
     assert of(GRPO()) == (0.0, 2.0)  # Means of sequences: -1 and 1; two sequences.
     assert of(DrGRPO(max_completion_tokens=10)) == (2.0, 20.0)  # -1 + 3, over 2 sequences * 10.
-    assert of(DAPO()) == (2.0, 4.0)  # -1 + 3, over 4 tokens.
+    assert of(DAPO()) == of(BNPO()) == (2.0, 4.0)  # -1 + 3, over 4 tokens.
+    assert of(GSPO()) == of(GRPO())
+    # CISPO weighs log-probs: -1 * -1 * 1 = 1, and 1 * (-1 - 2 - 3) = -6.
+    assert of(CISPO()) == (-5.0, 4.0)
 
 
 def test_the_ratio_is_clipped_only_where_clipping_lowers_the_objective() -> None:
@@ -101,6 +105,30 @@ def test_dapo_lets_the_ratio_rise_further_than_it_may_fall() -> None:
     mask = torch.ones(1, 2, dtype=torch.bool)
     found = DAPO().loss(logprobs, torch.zeros(1, 2), None, rows([1.0, -1.0]), mask)
     assert found.total.item() == pytest.approx(-(1.28 - 0.8))
+
+
+def test_cispo_keeps_the_gradient_of_every_token_under_a_bounded_weight() -> None:
+    # Ratios 6, 2, 1/4 with credit 1, -1, 1: weights 5 (cut), 2, 1/4; d(-w A logprob)/d logprob = -w A, over 3 tokens.
+    logprobs = torch.log(rows([6.0, 2.0, 0.25])).requires_grad_()
+    found = CISPO().loss(logprobs, torch.zeros(1, 3), None, rows([1.0, -1.0, 1.0]), torch.ones(1, 3, dtype=torch.bool))
+    (found.total / found.count).backward()  # type: ignore[no-untyped-call]
+    assert logprobs.grad is not None and logprobs.grad[0].tolist() == pytest.approx([-5 / 3, 2 / 3, -0.25 / 3])
+    assert found.total.item() == pytest.approx(-(5 * math.log(6) - 2 * math.log(2) + 0.25 * math.log(0.25)))
+    assert float(found.metrics["clip_fraction"][0]) == 1
+
+
+def test_gspo_clips_sequences_as_a_whole_and_leaves_each_token_its_own_credit() -> None:
+    # Row 0: ratios 4 and 1/4, whose geometric mean is 1: nothing is clipped, though GRPO would clip both tokens.
+    # Row 1: ratios 2 and 1/2 ** 0.5: mean of logs is ln(2) / 4, ratio 1.189 above 1 + 0.1: a credit of 1 is clipped,
+    # the same ratio under -1 is not.
+    logprobs = torch.log(rows([4.0, 0.25], [2.0, 0.5**0.5])).requires_grad_()
+    advantages = rows([1.0, 3.0], [1.0, -1.0])
+    found = GSPO(clip_low=0.1, clip_high=0.1).loss(logprobs, torch.zeros(2, 2), None, advantages, advantages != 0)
+    ratio = 2**0.25
+    assert found.total.item() == pytest.approx(-(1 + 3) / 2 - (1.1 - ratio) / 2, rel=1e-6)
+    found.total.backward()  # type: ignore[no-untyped-call]
+    assert logprobs.grad is not None
+    assert logprobs.grad.flatten().tolist() == pytest.approx([-0.5, -1.5, 0.0, ratio / 2])
 
 
 def test_k3_by_hand_and_its_pull() -> None:

@@ -1,4 +1,4 @@
-"""What GRPO, Dr. GRPO and DAPO share: credit out of the group alone, and a loss over clipped token ratios."""
+"""What GRPO and its relatives share: credit out of the group alone, and a loss over clipped ratios."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from reelgym.algorithms.base import Algorithm, LossSum, spread, standardise
-from reelgym.algorithms.ratio import token_loss
+from reelgym.algorithms.ratio import TokenLoss, clipped, token_loss
 from reelgym.errors import RequestError
 
 
@@ -39,6 +39,10 @@ class Clipped(Algorithm):
     def aggregate(self, losses: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sum of per-token losses (G, T), 0 where `mask` is False, and its count, both ()."""
 
+    def surrogate(self, logprobs: Tensor, drift: Tensor, credit: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each token's clipped loss and where the clip decided; see `ratio.Surrogate`."""
+        return clipped(drift.exp(), credit, (self.clip_low, self.clip_high))
+
     def advantages(self, scores: Tensor, segments: Tensor, mask: Tensor) -> Tensor:
         """Return the (G, T) normalised scores; see `Algorithm.advantages`."""
         return spread(self.normalise(scores), segments, mask)
@@ -54,9 +58,22 @@ class Clipped(Algorithm):
         kl_coef: float = 0.0,
     ) -> LossSum:
         """Return the clipped ratio loss, aggregated; see `Algorithm.loss`."""
-        clip = (self.clip_low, self.clip_high)
-        tokens = token_loss(logprobs, old_logprobs, ref_logprobs, advantages, mask, clip=clip, kl_coef=kl_coef)
+        tokens = self.tokens(logprobs, old_logprobs, ref_logprobs, advantages, mask, kl_coef=kl_coef)
         return LossSum(*self.aggregate(tokens.loss, mask), tokens.metrics(mask))
+
+    def tokens(
+        self,
+        logprobs: Tensor,
+        old_logprobs: Tensor,
+        ref_logprobs: Tensor | None,
+        advantages: Tensor,
+        mask: Tensor,
+        *,
+        kl_coef: float = 0.0,
+    ) -> TokenLoss:
+        """Return the loss of every token before it is aggregated; the arguments are those of `loss`."""
+        given = (logprobs, old_logprobs, ref_logprobs, advantages, mask)
+        return token_loss(*given, surrogate=self.surrogate, kl_coef=kl_coef)
 
 
 @dataclass(frozen=True, kw_only=True)
