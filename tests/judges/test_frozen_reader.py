@@ -1,0 +1,124 @@
+"""The frozen reader: no pixels, other numbers in every trajectory, no credit for a stated answer, and its own check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelgym.data.messages import Image, Message, Text
+from reelgym.data.sample import Sample
+from reelgym.judges.reader import Case, FrozenReader, check, question, relabelled, value
+from reelgym.video import FrameSpec
+
+PLACES = ("door", "wall", "lamp", "roof", "gate")
+
+
+def sample(number: int = 0, *, answer: Sequence[int] = (4, 1, 5)) -> Sample:
+    parts: list[Any] = [Text("Which 3 of these 5 candidates fill the gap, in time order?")]
+    for candidate in range(1, 6):
+        image = Image(video="v", spec=FrameSpec(fps=1.0), time=float(candidate))
+        parts += [Text(f"\nCandidate {candidate}: "), image]
+    return Sample(
+        id=f"s{number}",
+        task="mvp",
+        split="train",
+        messages=(Message("user", tuple(parts)),),
+        answer=list(answer),
+        evidence={"pool": 5},
+        provenance={"source": "v"},
+    )
+
+
+def observation(order: Sequence[int]) -> str:
+    """Name each candidate's place; the n-th of `order` is at the n-th place."""
+    places = dict(zip(order, PLACES, strict=False))
+    rest = iter(PLACES[len(order) :])
+    return ". ".join(f"Candidate {n} is at the {places.get(n) or next(rest)}" for n in range(1, 6)) + "."
+
+
+class Words:
+    """Stands for a policy: a prompt is its text."""
+
+    def encode(self, messages: Sequence[Message], media: object, *, generate: bool = True) -> str:
+        parts = [part for message in messages for part in message.parts]
+        assert all(isinstance(part, Text) for part in parts)
+        return "".join(part.text for part in parts if isinstance(part, Text))
+
+
+class Solver:
+    """Stands for a sampler: answers with the candidates at the first three places, or always the same."""
+
+    def __init__(self, fixed: str = "") -> None:
+        self.fixed, self.asked = fixed, 0
+
+    def sample(self, prompts: Sequence[str], *, n: int, params: object, streams: None) -> list[list[SimpleNamespace]]:
+        self.asked += len(prompts)
+        return [[SimpleNamespace(text=self._reply(prompt))] for prompt in prompts]
+
+    def _reply(self, prompt: str) -> str:
+        where = {place: number for number, place in re.findall(r"Candidate (\d) is at the (\w+)", prompt)}
+        return f"<think>x</think><answer>{self.fixed or ', '.join(where[place] for place in PLACES[:3])}</answer>"
+
+
+def reader(fixed: str = "") -> tuple[FrozenReader, Solver]:
+    solver = Solver(fixed)
+    return FrozenReader(Words(), sampler=solver), solver  # type: ignore[arg-type]
+
+
+def test_a_reader_is_asked_in_words_alone() -> None:
+    (message,) = question(sample(), " Candidate 2 is at the door. ")
+    text = "".join(part.text for part in message.parts if isinstance(part, Text))
+    assert len(message.parts) == 7 and "stands for them:\nCandidate 2 is at the door.\n" in text
+
+
+def test_an_observation_that_tells_enough_is_worth_1_whatever_the_candidates_are_called() -> None:
+    one, told = sample(), observation((4, 1, 5))
+    readings = reader()[0].read([Case(one, told, f"member {member}") for member in range(6)])
+    assert [reading.score for reading in readings] == [1.0] * 6
+    assert len({tuple(reading.numbers.items()) for reading in readings}) > 1
+    assert len({reading.reply for reading in readings}) > 1
+
+
+def test_an_agreed_number_is_worth_nothing_in_the_mean() -> None:
+    # A policy that says nothing and a reader that always answers 4, 1, 5: right only where the new numbers fit by luck.
+    readings = reader("4, 1, 5")[0].read([Case(sample(), "A quiet street.", str(member)) for member in range(400)])
+    mean = sum(reading.score for reading in readings) / len(readings)
+    assert abs(mean) < 0.1
+
+
+@pytest.mark.parametrize("planted", ["4, 1, 5", "The street. First 4, then 1, finally 5.", "[4] -> [1] -> [5]"])
+def test_a_planted_answer_is_a_leak_and_never_read(planted: str) -> None:
+    judge, solver = reader()
+    (reading,) = judge.read([Case(sample(), planted, "k")])
+    assert (reading.score, reading.leak, solver.asked) == (0.0, True, 0)
+
+
+@given(st.text(max_size=20))
+def test_question_observation_and_answer_get_the_same_new_numbers(key: str) -> None:
+    case, numbers = relabelled(Case(sample(), observation((4, 1, 5)), key))
+    assert sorted(numbers) == sorted(numbers.values()) == [1, 2, 3, 4, 5]
+    assert case.sample.answer == [numbers[4], numbers[1], numbers[5]]
+    assert f"Candidate {numbers[4]} is at the door" in case.observation
+    assert value(case.sample, ", ".join(map(str, case.sample.answer))) == 1.0
+
+
+def test_order_and_leaks_keep_their_places() -> None:
+    cases = [Case(sample(), text, str(place)) for place, text in enumerate(["4, 1, 5", observation((4, 1, 5))] * 2)]
+    assert [reading.score for reading in reader()[0].read(cases)] == [0.0, 1.0, 0.0, 1.0]
+
+
+def test_a_check_passes_a_reader_that_reads_and_refuses_one_that_guesses() -> None:
+    rng = Random(0)
+    orders = [tuple(rng.sample(range(1, 6), 3)) for _ in range(120)]
+    samples = [sample(number, answer=order) for number, order in enumerate(orders)]
+    told = [observation(order) for order in orders]
+    good = check(reader()[0], samples, told)
+    assert good.gold == 1.0 and good.passed
+    assert not check(reader("1, 2, 3")[0], samples, told).passed
