@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,3 +106,20 @@ def test_the_doctor_checks_one_thing_per_line(cli: Cli) -> None:
     assert all(line.startswith(("PASS  ", "INFO  ", "FAIL  ")) for line in lines)
     assert [line for line in lines if line.startswith("PASS  video: encoded and read back")]
     assert "FAIL" not in out
+
+
+def test_difficulty_is_stored_beside_the_dataset_and_shown_by_inspect(cli: Cli, puzzles: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(puzzles, folder)
+    ask = ["difficulty", folder, "--model", "tiny", "--rollouts", 2, "--max-tokens", 4, "--split", "all", "--json"]
+    code, out, err = cli(*ask)
+    assert code == 0, err
+    first = json.loads(out)
+    assert first["samples"] == sum(first["histogram"].values()) > 0
+    assert cli(*ask)[1] == out  # Nothing is asked again.
+    report = json.loads(cli("inspect", folder, "--no-baselines", "--json")[1])
+    before = json.loads(cli("inspect", puzzles, "--no-baselines", "--json")[1])
+    assert report["digest"] == before["digest"] and before["difficulty"] == {}
+    assert report["difficulty"]["tiny"]["histogram"] == list(first["histogram"].values())
+    code, _, err = cli(*ask, "--threshold", 0.5)
+    assert code == 2 and "threshold was 1.0, is 0.5" in err

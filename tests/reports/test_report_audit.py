@@ -89,3 +89,12 @@ def test_a_puzzle_without_a_gap_shows_its_parts_one_by_one(about: dict[str, Any]
     page = render(Payload(title="t", headline="h", audits=audit.charts(about), puzzles=(shown,)))
     assert "Right answer" in page and "The clip and its gap" not in page and "Share of mvp puzzles solved" in page
     assert puzzle(sample, None).strips == ()
+
+
+def test_a_measured_difficulty_is_a_chart_whose_ends_are_pale(about: dict[str, Any]) -> None:
+    counts = [4, 0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 3]
+    found = {"samples": 10, "histogram": counts, "rollouts": 8, "threshold": 1.0, "pass_rate": 0.43}
+    chart = audit.charts(about | {"difficulty": {"tiny": found}})[-1]
+    assert [round(bar.number.value * 10) for bar in chart.bars] == counts
+    assert [bar.label for bar in chart.bars if bar.role == "floor"] == ["never", "always"]
+    assert "8 replies each" in chart.caption and "tiny" in chart.title

@@ -25,13 +25,13 @@ def inspect(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Counts, chance levels, shortcut audit, structure of the videos, quarantine reasons.
+    """Counts, chance levels, shortcut audit, structure of the videos, difficulty, quarantine reasons.
 
     Example: [bold]reelgym inspect puzzles --html audit.html[/bold]
     """
     from reelgym.data.dataset import read_dataset
     from reelgym.recipes import proving
-    from reelgym.synthesis import audit_table, structure_table
+    from reelgym.synthesis import audit_table, difficulty_table, structure_table
     from reelgym.synthesis import inspect as look
     from reelgym.synthesis import table as rows_of
 
@@ -55,5 +55,7 @@ def inspect(
         table("Shortcuts: score, and share of puzzles wholly solved, with 95% intervals", audited[0], audited[1:])
     if surveyed := structure_table(report):
         table("Videos", ("what", "videos"), surveyed)
+    if measured := difficulty_table(report):
+        table("Difficulty: samples by pass rate", measured[0], measured[1:])
     if report["quarantine"]:
         table("Quarantine", ("reason", "files"), [(reason, str(n)) for reason, n in report["quarantine"].items()])

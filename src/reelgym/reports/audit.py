@@ -1,10 +1,11 @@
-"""The audit of a dataset on its page: what shortcuts solve beside a guesser, and what else was found in its videos."""
+"""The audit of a dataset on its page: what shortcuts solve beside a guesser, what its videos hold, how hard it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from reelgym.data.difficulty import labels
 from reelgym.reports.build import number, words
 from reelgym.reports.payload import Bar, Bars, Number, Table
 from reelgym.scoring.statistics import Interval
@@ -33,7 +34,22 @@ def charts(about: Mapping[str, Any]) -> tuple[Bars, ...]:
         )
         if bars:
             found.append(Bars(title=f"Share of {task} puzzles solved", bars=bars, chance=audit["chance_solved"]))
-    return tuple(found)
+    return tuple(found) + tuple(_pass_rates(name, one) for name, one in about.get("difficulty", {}).items())
+
+
+def _pass_rates(name: str, found: Mapping[str, Any]) -> Bars:
+    """Return the histogram of one measurement of difficulty; bars of samples without signal are drawn as floors."""
+    total, counts = found["samples"], found["histogram"]
+    ends = (0, len(counts) - 1)
+    bars = tuple(
+        Bar(label=label, number=Number(value=count / total), role="floor" if place in ends else "plain")
+        for place, (label, count) in enumerate(zip(labels(), counts, strict=True))
+    )
+    caption = (
+        f"{found['rollouts']} replies each, passed at {found['threshold']:g}; {total:,} samples, mean pass rate "
+        f"{found['pass_rate']:.3f}. Never and always (pale) teach reinforcement learning nothing."
+    )
+    return Bars(title=f"Share of samples by pass rate of {name}", bars=bars, caption=caption)
 
 
 def solved_by(about: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -5,8 +5,18 @@ beforehand what a run would take; `inspect` reports counts, chance levels and wh
 """
 
 from reelgym.synthesis.estimate import estimate
-from reelgym.synthesis.inspect import audit_table, inspect, structure_table, table
+from reelgym.synthesis.inspect import audit_table, difficulty_table, inspect, structure_table, table
 from reelgym.synthesis.local import Manifest, synthesize
 from reelgym.synthesis.merge import merge
 
-__all__ = ["Manifest", "audit_table", "estimate", "inspect", "merge", "structure_table", "synthesize", "table"]
+__all__ = [
+    "Manifest",
+    "audit_table",
+    "difficulty_table",
+    "estimate",
+    "inspect",
+    "merge",
+    "structure_table",
+    "synthesize",
+    "table",
+]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from reelgym import tasks
+from reelgym.data import difficulty
 from reelgym.data.dataset import Dataset
 from reelgym.data.sample import Sample
 from reelgym.scoring.statistics import Interval, clustered_mean
@@ -36,7 +37,8 @@ def inspect(
 
     `baselines` holds the mean of every part by task and shortcut; `audit` the intervals of their values and of how
     often they solve a sample, clustered by video, and which samples each solves; `stored_audit` what synthesis found on
-    all samples; `structure` how many videos have what.
+    all samples; `structure` how many videos have what; `difficulty` how many samples have which pass rate, by
+    measurement.
 
     Args:
         dataset: As read.
@@ -59,6 +61,7 @@ def inspect(
         "audit": looked["audit"],
         "stored_audit": dataset.manifest.get("audit", {}),
         "structure": _structure(dataset),
+        "difficulty": _difficulty(dataset),
         "quarantine": dict(Counter(f"{line['boundary']}: {_kind(line['reason'])}" for line in dataset.quarantine)),
         "seconds": {"total": sum(source.duration_seconds for source in dataset.sources)},
     }
@@ -90,6 +93,20 @@ def audit_table(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def structure_table(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what was found in the videos as rows of text; none where nobody looked."""
     return [(what, str(count)) for what, count in report["structure"].items()]
+
+
+def difficulty_table(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the pass rates of a report as rows of text, the first one the header; none where nothing was measured."""
+    found = report["difficulty"]
+    if not found:
+        return []
+    rows: list[tuple[str, ...]] = [("share of replies that pass", *found)]
+    rows += [
+        (label, *(str(one["histogram"][place]) for one in found.values()))
+        for place, label in enumerate(difficulty.labels())
+    ]
+    rows.append(("samples", *(str(one["samples"]) for one in found.values())))
+    return rows
 
 
 def _span(found: Interval) -> str:
@@ -177,6 +194,26 @@ def _structure(dataset: Dataset) -> dict[str, int]:
         "with a logo or captions": sum(any(not o.leaks_order for o in one.overlays) for one in found),
         "near-duplicates of another": sum(leader != identity for identity, leader in led.items()),
     }
+
+
+def _difficulty(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    """Return what each measurement of this content found, by name; those of other content are left out."""
+    found = {}
+    for name in difficulty.names(dataset.path):
+        measured = difficulty.read(dataset.path, name)
+        if measured.about.dataset != dataset.digest or not measured.rows:
+            continue
+        rates = list(measured.pass_rates.values())
+        found[name] = {
+            "model": measured.about.model,
+            "rollouts": measured.about.rollouts,
+            "threshold": measured.about.threshold,
+            "samples": len(rates),
+            "pass_rate": float(np.mean(rates)),
+            "mean_reward": float(np.mean([row.mean_reward for row in measured.rows])),
+            "histogram": difficulty.histogram(rates),
+        }
+    return found
 
 
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
