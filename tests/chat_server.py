@@ -1,0 +1,124 @@
+"""A real HTTP server that speaks the chat protocol, for tests: what it says is a function of the request."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Said:
+    """A response: a chat reply where `text` is given, else `raw` bytes as they are."""
+
+    text: str | None = None
+    status: int = 200
+    finish: str = "stop"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes = b""
+    seconds: float = 0.0
+
+    def content(self, model: str) -> bytes:
+        if self.text is None:
+            return self.raw
+        choice = {"index": 0, "message": {"role": "assistant", "content": self.text}, "finish_reason": self.finish}
+        usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        return json.dumps({"model": model, "choices": [choice], "usage": usage}).encode()
+
+
+Answer = Callable[[dict[str, Any], int], Said]
+"""From a body and how often this request came before to what is said."""
+
+
+class Server:
+    """What came in and what was paid for.
+
+    Attributes:
+        url: Base address.
+        bodies: Every body, in order of arrival.
+        paid: By idempotency key, how many replies of status 200 were made anew; a repeated key gets the stored one.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer, self.url = answer, ""
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.came: Counter[str] = Counter()
+        self.paid: Counter[str] = Counter()
+        self.now = self.most = 0
+        self.stored: dict[str, bytes] = {}
+        self.lock = threading.Lock()
+        self.on_reply: Callable[[int], None] = lambda count: None
+
+    def respond(self, handler: BaseHTTPRequestHandler) -> None:
+        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        key = handler.headers["Idempotency-Key"]
+        with self.lock:
+            before = self.came[key]
+            self.came[key] += 1
+            self.bodies.append(body)
+            self.headers.append(dict(handler.headers))
+            self.now += 1
+            self.most = max(self.most, self.now)
+        said = self.answer(body, before)
+        time.sleep(said.seconds)
+        content = said.content(body["model"])
+        with self.lock:
+            self.now -= 1
+            if said.status == 200 and said.text is not None:
+                if key not in self.stored:
+                    self.paid[key] += 1
+                content = self.stored.setdefault(key, content)
+        handler.send_response(said.status)
+        for name, value in said.headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+        handler.wfile.flush()
+        self.on_reply(len(self.stored))
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[Server]:
+    """Yield a server on a free port of this machine."""
+    server = Server(answer)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            try:
+                server.respond(self)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    server.url = f"http://127.0.0.1:{http.server_port}/v1"
+    try:
+        yield server
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join(60)
+
+
+def text_of(body: Mapping[str, Any]) -> str:
+    """Return all text of a request."""
+    texts = []
+    for message in body["messages"]:
+        content = message["content"]
+        texts += [content] if isinstance(content, str) else [part.get("text", "") for part in content]
+    return "\n".join(texts)
