@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from reelgym.data.messages import Image, Message, Text
 from reelgym.data.sample import Sample
-from reelgym.judges.reader import Case, FrozenReader, check, question, relabelled, value
+from reelgym.judges.reader import FrozenReader, check, question, relabelled, value
+from reelgym.rewards.perception import Case
 from reelgym.video import FrameSpec
 
 PLACES = ("door", "wall", "lamp", "roof", "gate")
@@ -69,7 +71,7 @@ class Solver:
 
 def reader(fixed: str = "") -> tuple[FrozenReader, Solver]:
     solver = Solver(fixed)
-    return FrozenReader(Words(), sampler=solver), solver  # type: ignore[arg-type]
+    return FrozenReader(lambda: nullcontext(Words()), sampler=lambda _: solver), solver  # type: ignore
 
 
 def test_a_reader_is_asked_in_words_alone() -> None:
@@ -80,24 +82,29 @@ def test_a_reader_is_asked_in_words_alone() -> None:
 
 def test_an_observation_that_tells_enough_is_worth_1_whatever_the_candidates_are_called() -> None:
     one, told = sample(), observation((4, 1, 5))
-    readings = reader()[0].read([Case(one, told, f"member {member}") for member in range(6)])
-    assert [reading.score for reading in readings] == [1.0] * 6
-    assert len({tuple(reading.numbers.items()) for reading in readings}) > 1
-    assert len({reading.reply for reading in readings}) > 1
+    verdicts = reader()[0].judge([Case(one, told, f"member {member}") for member in range(6)])
+    assert [verdict.score for verdict in verdicts] == [1.0] * 6
+    assert len({verdict.reason for verdict in verdicts}) > 1
 
 
 def test_an_agreed_number_is_worth_nothing_in_the_mean() -> None:
     # A policy that says nothing and a reader that always answers 4, 1, 5: right only where the new numbers fit by luck.
-    readings = reader("4, 1, 5")[0].read([Case(sample(), "A quiet street.", str(member)) for member in range(400)])
-    mean = sum(reading.score for reading in readings) / len(readings)
-    assert abs(mean) < 0.1
+    verdicts = reader("4, 1, 5")[0].judge([Case(sample(), "A quiet street.", str(member)) for member in range(400)])
+    assert abs(sum(verdict.score or 0.0 for verdict in verdicts) / len(verdicts)) < 0.1
 
 
 @pytest.mark.parametrize("planted", ["4, 1, 5", "The street. First 4, then 1, finally 5.", "[4] -> [1] -> [5]"])
 def test_a_planted_answer_is_a_leak_and_never_read(planted: str) -> None:
     judge, solver = reader()
-    (reading,) = judge.read([Case(sample(), planted, "k")])
-    assert (reading.score, reading.leak, solver.asked) == (0.0, True, 0)
+    (verdict,) = judge.judge([Case(sample(), planted, "k")])
+    assert (verdict.score, verdict.counts, solver.asked) == (0.0, {"leak": 1.0}, 0)
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  "])
+def test_no_observation_is_worth_nothing_and_never_read(nothing: str | None) -> None:
+    judge, solver = reader()
+    (verdict,) = judge.judge([Case(sample(), nothing, "k")])
+    assert (verdict.score, verdict.counts, solver.asked) == (0.0, {"leak": 0.0}, 0)
 
 
 @given(st.text(max_size=20))
@@ -105,13 +112,13 @@ def test_question_observation_and_answer_get_the_same_new_numbers(key: str) -> N
     case, numbers = relabelled(Case(sample(), observation((4, 1, 5)), key))
     assert sorted(numbers) == sorted(numbers.values()) == [1, 2, 3, 4, 5]
     assert case.sample.answer == [numbers[4], numbers[1], numbers[5]]
-    assert f"Candidate {numbers[4]} is at the door" in case.observation
+    assert f"Candidate {numbers[4]} is at the door" in str(case.observation)
     assert value(case.sample, ", ".join(map(str, case.sample.answer))) == 1.0
 
 
 def test_order_and_leaks_keep_their_places() -> None:
     cases = [Case(sample(), text, str(place)) for place, text in enumerate(["4, 1, 5", observation((4, 1, 5))] * 2)]
-    assert [reading.score for reading in reader()[0].read(cases)] == [0.0, 1.0, 0.0, 1.0]
+    assert [verdict.score for verdict in reader()[0].judge(cases)] == [0.0, 1.0, 0.0, 1.0]
 
 
 def test_a_check_passes_a_reader_that_reads_and_refuses_one_that_guesses() -> None:

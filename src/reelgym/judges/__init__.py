@@ -1,8 +1,8 @@
-"""Judges: what decides how much an observation is worth. One file per judge.
+"""Judges: what decides how much an observation is worth. One file per judge; the protocol is `rewards.perception`.
 
 Public: FrozenReader (a frozen policy that answers from the observation alone).
 """
 
-from reelgym.judges.reader import FrozenReader, Reading
+from reelgym.judges.reader import FrozenReader
 
-__all__ = ["FrozenReader", "Reading"]
+__all__ = ["FrozenReader"]

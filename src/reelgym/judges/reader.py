@@ -8,17 +8,21 @@ candidates get other numbers in every trajectory, and an observation that states
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelgym import tasks
 from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
+from reelgym.rewards.perception import Case, Verdict
 from reelgym.rollout.base import Sampler, SamplingParams
+from reelgym.rollout.local import LocalSampler
 from reelgym.scoring import corrected
 from reelgym.scoring.mentions import renumber, states_answer
 
@@ -33,38 +37,6 @@ INSTRUCTION = (
     "Reply in this form: <think>your reasoning</think><answer>the answer only</answer>"
 )
 """What follows the text of the question. Ours."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a reader made of one observation.
-
-    Attributes:
-        score: (s - c) / (1 - c) with the task's score s and chance c: 1 at best, negative below chance; 0 for a leak.
-        leak: Whether the observation states an answer, and so was not read.
-        reply: What the reader wrote.
-        numbers: What each candidate was called; empty where there are none.
-    """
-
-    score: float
-    leak: bool
-    reply: str
-    numbers: dict[int, int]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One observation to read.
-
-    Attributes:
-        sample: The question.
-        observation: Text of the observation, tags left out.
-        key: Names the trajectory: the candidates' new numbers are drawn from it.
-    """
-
-    sample: Sample
-    observation: str
-    key: str
 
 
 def question(sample: Sample, observation: str) -> tuple[Message, ...]:
@@ -87,7 +59,7 @@ def relabelled(case: Case) -> tuple[Case, dict[int, int]]:
     """
     pool = case.sample.evidence.get("pool")
     answer = case.sample.answer
-    if not isinstance(pool, int) or not isinstance(answer, list):
+    if not isinstance(pool, int) or not isinstance(answer, list) or case.observation is None:
         return case, {}
     order = list(range(1, pool + 1))
     Random(int.from_bytes(hashlib.sha256(case.key.encode()).digest()[:8])).shuffle(order)
@@ -97,50 +69,60 @@ def relabelled(case: Case) -> tuple[Case, dict[int, int]]:
 
 
 class FrozenReader:
-    """Reads observations greedily with a policy that is never trained."""
+    """A judge that reads observations greedily with a policy that is never trained."""
 
-    def __init__(self, policy: Policy, *, max_tokens: int = 256, sampler: Sampler | None = None) -> None:
+    def __init__(
+        self,
+        frozen: Callable[[], AbstractContextManager[Policy]],
+        *,
+        max_tokens: int = 256,
+        sampler: Callable[[Policy], Sampler] | None = None,
+    ) -> None:
         """Hold the policy.
 
         Args:
-            policy: Frozen; its tower is never run.
+            frozen: Lends the policy for one call; its tower is never run.
             max_tokens: Cap of its reply.
-            sampler: `rollout.local.LocalSampler` by default.
+            sampler: Makes the sampler of a policy; `rollout.local.LocalSampler` by default.
         """
-        from reelgym.rollout.local import LocalSampler
+        self._frozen, self._sampler = frozen, sampler or LocalSampler
+        self._params = SamplingParams(max_tokens=max_tokens, temperature=0.0)
 
-        self._policy, self._params = policy, SamplingParams(max_tokens=max_tokens, temperature=0.0)
-        self._sampler = sampler or LocalSampler(policy)
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        """Return the chance-corrected score of what each observation lets the reader answer; see `Judge.judge`.
 
-    def read(self, cases: Sequence[Case]) -> list[Reading]:
-        """Return one reading per case, in order."""
-        found: dict[int, Reading] = {}
-        asked: list[tuple[int, Case, dict[int, int]]] = []
+        (s - c) / (1 - c) with the task's score s and chance c, unclipped. A missing observation and one that states an
+        answer (`leak`) are worth 0 and are not read.
+        """
+        found: dict[int, Verdict] = {}
+        asked: list[tuple[int, Case]] = []
         for place, case in enumerate(cases):
-            if leaks(case):
-                found[place] = Reading(0.0, True, "", {})
+            if case.observation is None or not case.observation.strip():
+                found[place] = Verdict(0.0, "no observation", {"leak": 0.0})
+            elif leaks(case.observation, case.sample):
+                found[place] = Verdict(0.0, "the observation states an answer", {"leak": 1.0})
             else:
-                asked.append((place, *relabelled(case)))
+                asked.append((place, relabelled(case)[0]))
         for start in range(0, len(asked), ROWS):
             chunk = asked[start : start + ROWS]
-            replies = self._replies([case for _, case, _ in chunk])
-            for (place, case, numbers), reply in zip(chunk, replies, strict=True):
-                found[place] = Reading(value(case.sample, reply), False, reply, numbers)
+            for (place, case), reply in zip(chunk, self._replies([case for _, case in chunk]), strict=True):
+                found[place] = Verdict(value(case.sample, reply), reply, {"leak": 0.0})
         return [found[place] for place in range(len(cases))]
 
     def _replies(self, cases: Sequence[Case]) -> list[str]:
-        prompts = [self._policy.encode(question(case.sample, case.observation), _blind) for case in cases]
-        turns = self._sampler.sample(prompts, n=1, params=self._params, streams=None)
+        with self._frozen() as policy:
+            prompts = [policy.encode(question(case.sample, case.observation or ""), _blind) for case in cases]
+            turns = self._sampler(policy).sample(prompts, n=1, params=self._params, streams=None)
         return [turn.text for (turn,) in turns]
 
 
-def leaks(case: Case) -> bool:
-    """Return whether an observation states an answer in a form that the task's parser accepts, or as an order."""
-    answer, pool = case.sample.answer, case.sample.evidence.get("pool")
+def leaks(observation: str, sample: Sample) -> bool:
+    """Return whether an observation states an answer: in a form that the task's parser accepts, or as an order."""
+    answer, pool = sample.answer, sample.evidence.get("pool")
     if isinstance(pool, int) and isinstance(answer, list):
-        return states_answer(case.observation, len(answer), pool)
-    lines = [case.observation, *case.observation.splitlines()]
-    return any(tasks.get(case.sample.task).score(line, case.sample).valid for line in lines if line.strip())
+        return states_answer(observation, len(answer), pool)
+    task = tasks.get(sample.task)
+    return any(task.score(line, sample).valid for line in {observation, *observation.splitlines()} if line.strip())
 
 
 def value(sample: Sample, reply: str) -> float:
@@ -185,14 +167,16 @@ def check(reader: FrozenReader, samples: Sequence[Sample], observations: Sequenc
         seed: Of the candidates' new numbers.
     """
     keys = [f"check {seed} {sample.id}" for sample in samples]
-    pairs = list(zip(samples, observations, keys, strict=True))
     others = [*observations[1:], observations[0]]
-    right = reader.read([Case(sample, observation, key) for sample, observation, key in pairs])
-    wrong = reader.read([Case(sample, other, key) for (sample, _, key), other in zip(pairs, others, strict=True)])
-    scores = np.array([reading.score for reading in wrong])
-    margin = 1.96 * float(scores.std(ddof=1)) / len(scores) ** 0.5
-    return Check(float(np.mean([reading.score for reading in right])), float(scores.mean()), margin)
+    right = _scores(reader.judge([Case(*one) for one in zip(samples, observations, keys, strict=True)]))
+    wrong = _scores(reader.judge([Case(*one) for one in zip(samples, others, keys, strict=True)]))
+    margin = 1.96 * float(wrong.std(ddof=1)) / len(wrong) ** 0.5
+    return Check(float(right.mean()), float(wrong.mean()), margin)
 
 
-def _blind(part: object) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _scores(verdicts: Sequence[Verdict]) -> NDArray[np.float64]:
+    return np.array([verdict.score for verdict in verdicts], dtype=np.float64)
+
+
+def _blind(part: object) -> NDArray[np.uint8]:
     raise AssertionError(f"a reader sees no pixels: {part}")
