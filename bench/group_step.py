@@ -1,131 +1,114 @@
-"""Time a group's update and sampling, packed against padded, on the same weights, tokens and threads.
+"""Time a whole GRPO step (sample, score, update) against TRL's GRPOTrainer on the same weights, prompts and threads.
 
-The padded arm is the usual form: every completion carries its own copy of the prompt, as one batch of rows, and the
-sampler prefills every row. Both arms run in this process, by turns; each ratio is that of one pair of turns. The
-model is the tiny Qwen2.5-VL without its tower (text prompts), float32. Not here yet: the tower, peak memory, and TRL's
-trainer as the peer.
+Every arm of every pair is a process of its own: ours, then the peer's under --peer-python, by turns. A ratio is the
+peer's over ours within a pair; the medians over pairs are shown with least and greatest. Memory is the peak resident
+size less what was resident after imports, weights and a forward pass of one token. The model is a bench-sized
+Qwen2.5-VL with random weights in float32, its tower frozen; prompts are masked video prediction with frames as images.
+Time inside the peer's processor (ours: encoding) is shown apart, and ratios are given without it and with it.
 
-    python bench/group_step.py --quick
-    python bench/group_step.py --prompt 2048 --completion 128 --group 8 --json out.json
+    python bench/group_step.py --peer-python /path/to/venv/bin/python --quick
+    python bench/group_step.py --peer-python ... --prompt 4096 --group 16 --json out.json
+
+The peer's environment: pip install trl==1.16.0 torch==2.13.0 transformers==5.23.0. Without --peer-python a stand-in
+takes its place: our own code with one row per completion and the prompt in each. It is named in what is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
-import time
-from collections.abc import Callable
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
-import torch
+from step_flops import Counter
+from step_job import FRAMES, SIDE, frame_tokens
+from step_ours import encode
 
 from reelgym.models import tiny
-from reelgym.models.base import Policy, Prompt
-from reelgym.rollout.base import SamplingParams
-from reelgym.rollout.local import LocalSampler
-from reelgym.rollout.streams import Streams
-from reelgym.training.packing import PackItem, group_logprobs, token_logprobs
+from reelgym.models.base import Policy
+
+HERE = Path(__file__).parent
+SIZE = tiny.Size(
+    width=128,
+    layers=4,
+    heads=4,
+    key_value_heads=1,
+    mlp=688,
+    vision_width=64,
+    vision_layers=4,
+    vision_heads=4,
+    vision_mlp=171,
+    initializer_range=0.02,
+)
+"""Qwen2.5-VL-3B's proportions at a sixteenth of its width: 8 query heads to one of keys become 4, the MLP is 5.4 widths
+wide, the tower's 2.7."""
+
+PHASES = ("sample", "score", "update")
 
 
-def make_item(policy: Policy, prompt_tokens: int, completion_tokens: int, group: int, seed: int) -> PackItem:
-    """Return a text prompt and completions of equal length, all ids drawn at random."""
-    generator = torch.Generator().manual_seed(seed)
-    size = policy.model.config.get_text_config().vocab_size
-
-    def draw(count: int) -> torch.Tensor:
-        return torch.randint(20, size - 20, (count,), generator=generator)
-
-    places = torch.arange(prompt_tokens).expand(3, -1)
-    prompt = Prompt(ids=draw(prompt_tokens), positions=places, patches={}, grids={}, next_position=prompt_tokens)
-    return PackItem(prompt, None, [draw(completion_tokens) for _ in range(group)])
+def make_model(folder: Path) -> Policy:
+    """Write the bench's model to a folder and return it."""
+    policy = tiny.build("qwen2_5_vl", size=SIZE)
+    large = 1 << 30
+    policy.sizing = replace(policy.sizing, image_min_pixels=SIDE * SIDE, image_max_pixels=large)
+    policy.save(folder)
+    return policy
 
 
-def packed_update(policy: Policy, items: list[PackItem]) -> torch.Tensor:
-    """Return the sum of log-probs of all completions; each prompt once."""
-    return torch.cat([tensor for group in group_logprobs(policy, items) for tensor in group]).sum()
-
-
-def padded_update(policy: Policy, items: list[PackItem]) -> torch.Tensor:
-    """Return the same sum from one batch of rows, the prompt in each (equal lengths: no padding is wasted)."""
-    rows = [torch.cat([item.prompt.ids, completion]) for item in items for completion in item.completions]
-    ids, start = torch.stack(rows), len(items[0].prompt.ids)
-    positions = torch.arange(ids.shape[1]).expand(3, len(ids), -1)
-    hidden = policy.hidden(ids, positions, features=None).last_hidden_state[:, start - 1 : -1]
-    return token_logprobs(policy, hidden.flatten(0, 1), ids[:, start:].flatten(), 1.0, False)[0].sum()
-
-
-def update(policy: Policy, items: list[PackItem], form: Callable[[Policy, list[PackItem]], torch.Tensor]) -> float:
-    """Return seconds of one forward and backward pass."""
-    policy.model.zero_grad()
-    begin = time.perf_counter()
-    form(policy, items).backward()
-    return time.perf_counter() - begin
-
-
-def sample(policy: Policy, items: list[PackItem], *, shared: bool) -> float:
-    """Return seconds of sampling all completions to their full length; not `shared`: a prefill for each."""
-    group = len(items[0].completions)
-    prompts = [item.prompt for item in items for _ in range(1 if shared else group)]
-    params = SamplingParams(max_tokens=len(items[0].completions[0]))
-    sampler = LocalSampler(policy, max_rows=len(items) * group)
-    begin = time.perf_counter()
-    sampler.sample(prompts, n=group if shared else 1, params=params, streams=Streams(0, 0, range(len(prompts))))
-    return time.perf_counter() - begin
-
-
-def update_bound(policy: Policy, prompt: int, completion: int, group: int) -> float:
-    """Return padded over packed FLOPs of the update: matrix products by tokens, attention by (query, key) pairs.
-
-    The head counts in both, on completion tokens alone.
-    """
-    config = policy.model.config.get_text_config()
-    weights = sum(p.numel() for n, p in policy.model.model.language_model.named_parameters() if "layers" in n)
-    pair = 2 * config.num_hidden_layers * config.hidden_size
-    head = group * completion * config.vocab_size * config.hidden_size
-    row = prompt + completion
-    padded = group * (row * weights + row * row / 2 * pair) + head
-    inner = completion - 1
-    shared = prompt * weights + prompt * prompt / 2 * pair
-    return padded / (shared + group * inner * (weights + (prompt + inner / 2) * pair) + head)
-
-
-def measure(options: argparse.Namespace) -> dict[str, object]:
-    """Return medians, spreads and ratios of one row of the table."""
-    torch.set_num_threads(options.threads)
-    policy = tiny.build("qwen2_5_vl")
-    policy.__dict__["eos_ids"] = frozenset([-1])
-    shape = options.prompt, options.completion, options.group
-    items = [make_item(policy, *shape, seed) for seed in range(options.groups)]
-    found = [float(form(policy, items).detach()) for form in (packed_update, padded_update)]
-    assert abs(found[0] / found[1] - 1) < 1e-5, f"the arms disagree: {found}"
-    turns: dict[str, list[float]] = {"update": [], "padded_update": [], "sample": [], "padded_sample": []}
-    for turn in range(options.pairs + 1):
-        seconds = {
-            "update": update(policy, items, packed_update),
-            "padded_update": update(policy, items, padded_update),
-            "sample": sample(policy, items, shared=True),
-            "padded_sample": sample(policy, items, shared=False),
-        }
-        if turn:
-            for name, value in seconds.items():
-                turns[name].append(value)
-    whole = [[a + b for a, b in zip(turns[k + "update"], turns[k + "sample"], strict=True)] for k in ("", "padded_")]
-    pairs = {
-        "sample": (turns["padded_sample"], turns["sample"]),
-        "update": (turns["padded_update"], turns["update"]),
-        "total": (whole[1], whole[0]),
+def make_job(policy: Policy, options: argparse.Namespace, prompt: int, group: int) -> dict[str, Any]:
+    """Return a job whose prompt has exactly `prompt` tokens."""
+    eos = sorted(policy.eos_ids)
+    job: dict[str, Any] = {
+        "prompt": prompt,
+        "completion": options.completion,
+        "group": group,
+        "steps": options.steps,
+        "warm": 1,
+        "threads": options.threads,
+        "checkpointing": options.checkpointing,
+        "barred": sorted({*policy.forbidden_ids.tolist(), *eos}),
+        "filler": "",
     }
-    ratios = {name: summary([p / q for p, q in zip(*both, strict=True)]) for name, both in pairs.items()}
-    return {
-        "shape": {"prompt": shape[0], "completion": shape[1], "group": shape[2], "groups": options.groups},
-        "machine": {"device": "cpu", "threads": options.threads, "processor": platform.machine()},
-        "versions": {"torch": torch.__version__, "peer": "padded rows, same code"},
-        "ratios": ratios,
-        "update_bound": update_bound(policy, *shape),
-        "seconds": {name: summary(values) for name, values in turns.items()},
-    }
+    missing = prompt
+    for _ in range(40):
+        job["ids"] = encode(policy, job, 0).ids.tolist()
+        missing = prompt - len(job["ids"])
+        if not missing:
+            return job
+        if missing < 0:
+            job["filler"] = job["filler"][:missing]
+        else:
+            job["filler"] += "".join(str(place * place % 7) for place in range(missing))
+    raise SystemExit(f"no prompt of {prompt} tokens found: {missing} missing; try another length")
+
+
+def run_arm(job: dict[str, Any], command: list[str], folder: Path) -> dict[str, Any]:
+    """Run one arm in a fresh process and return what it wrote."""
+    path, out = folder / "job.json", folder / "out.json"
+    out.unlink(missing_ok=True)
+    path.write_text(json.dumps(job | {"model": str(folder / "model"), "out": str(out)}), encoding="utf-8")
+    threads = {"OMP_NUM_THREADS": str(job["threads"]), "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([*command, str(path)], env={**os.environ, **threads}, capture_output=True, text=True)
+    if done.returncode or not out.exists():
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
+    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return found
+
+
+def phases(found: dict[str, Any]) -> dict[str, float]:
+    """Return the median seconds of an arm's steps by phase, `total` without the processor and `whole` with it."""
+    steps = [{**step, "total": sum(step[name] for name in PHASES)} for step in found["steps"]]
+    for step in steps:
+        step["whole"] = step["total"] + step["processor"]
+    return {name: statistics.median(step[name] for step in steps) for name in (*PHASES, "processor", "total", "whole")}
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -133,28 +116,91 @@ def summary(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
+def measure(policy: Policy, options: argparse.Namespace, shape: tuple[int, int], folder: Path) -> dict[str, Any]:
+    """Return one row of the table."""
+    job = make_job(policy, options, *shape)
+    ours = [sys.executable, str(HERE / "step_ours.py")]
+    peer = [options.peer_python, str(HERE / "step_trl.py")] if options.peer_python else [*ours, "--padded"]
+    pairs = [(run_arm(job, ours, folder), run_arm(job, peer, folder)) for _ in range(options.pairs)]
+    seconds = [[phases(arm) for arm in pair] for pair in pairs]
+    wanted = {"sample": "sample", "update": "update", "total": "total", "total_with_processor": "whole"}
+    ratios = {name: summary([theirs[key] / own[key] for own, theirs in seconds]) for name, key in wanted.items()}
+    peaks = [[arm["peak_bytes"] for arm in pair] for pair in pairs]
+    ratios["peak_memory"] = summary([own / theirs for own, theirs in peaks])
+    rows, columns = frame_tokens(job["prompt"])
+    names = ("ours", "peer")
+    return {
+        "shape": {name: job[name] for name in ("prompt", "completion", "group", "checkpointing")}
+        | {"frames": FRAMES, "frame_tokens": rows * columns},
+        "peer": pairs[0][1]["peer"],
+        "versions": pairs[0][1]["versions"],
+        "machine": {"processor": processor(), "threads": options.threads, "load": os.getloadavg()[1]},
+        "pairs": options.pairs,
+        "ratios": ratios,
+        "bounds": Counter(policy, job).bounds(),
+        "seconds": {
+            name: {key: summary([pair[place][key] for pair in seconds]) for key in seconds[0][0]}
+            for place, name in enumerate(names)
+        },
+        "peak_bytes": {name: summary([pair[place] for pair in peaks]) for place, name in enumerate(names)},
+    }
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def show(row: dict[str, Any]) -> str:
+    """Return a row as text."""
+    shape, ratios, bounds = row["shape"], row["ratios"], row["bounds"]
+
+    def cell(name: str) -> str:
+        found = ratios[name]
+        bound = f" of {bounds[name]:.1f}" if name in bounds else ""
+        return f"{name} {found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f}){bound}"
+
+    own, theirs = (row["seconds"][name] for name in ("ours", "peer"))
+    lines = [
+        f"{shape['prompt']} + {shape['completion']} tokens, G = {shape['group']}, against {row['peer']}",
+        "  times faster, of at most: " + ", ".join(map(cell, ("sample", "update", "total", "total_with_processor"))),
+        f"  {cell('peak_memory')}: {row['peak_bytes']['ours']['median'] / 2**20:.0f} of "
+        f"{row['peak_bytes']['peer']['median'] / 2**20:.0f} MiB; tower over text {bounds['tower_over_text']:.2f}",
+    ]
+    for name, found in (("ours", own), ("peer", theirs)):
+        lines.append(f"  {name}: " + ", ".join(f"{key} {value['median']:.2f} s" for key, value in found.items()))
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Read the options, measure, print one row, write the file."""
+    """Read the options, measure, print one row after the other, write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (
-        ("prompt", 2048),
-        ("completion", 128),
-        ("group", 8),
-        ("groups", 1),
-        ("pairs", 5),
-        ("threads", 2),
-    ):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--quick", action="store_true", help="one small honest row: 512 + 64, 3 pairs")
+    parser.add_argument("--peer-python", help="interpreter of an environment with trl==1.16.0")
+    parser.add_argument("--prompt", type=int, nargs="+", default=[2048], help="prompt tokens; several make a table")
+    parser.add_argument("--group", type=int, nargs="+", default=[8], help="completions per prompt; several too")
+    parser.add_argument("--completion", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=2, help="measured steps per process, after one that warms up")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--checkpointing", action="store_true", help="gradient checkpointing on both sides")
+    parser.add_argument("--quick", action="store_true", help="one honest row: 2048 + 128, G = 8, one pair")
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     options = parser.parse_args()
     if options.quick:
-        options.prompt, options.completion, options.pairs = 512, 64, 3
-    found = measure(options)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    ratios = "  ".join(f"{name} {value['median']:.2f}x" for name, value in found["ratios"].items())  # type: ignore[attr-defined]
-    print(f"{found['shape']}: padded over packed: {ratios}  (update bound {found['update_bound']:.2f})")
+        options.pairs, options.prompt, options.group = 1, [2048], [8]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        policy = make_model(Path(folder) / "model")
+        for shape in product(options.prompt, options.group):
+            rows.append(measure(policy, options, shape, Path(folder)))
+            print(show(rows[-1]), flush=True)
+            if options.json:
+                whole = {"ratios": rows[0]["ratios"], "rows": rows}
+                options.json.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
