@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from reelgym.data.messages import Image, Message, Text
 from reelgym.data.sample import Sample
-from reelgym.judges.reader import FrozenReader, check, question, relabelled, value
-from reelgym.rewards.perception import Case
+from reelgym.judges.reader import FrozenReader, Reader, question, relabelled, value
+from reelgym.rewards.perception import Case, Verdict
 from reelgym.video import FrameSpec
 
 PLACES = ("door", "wall", "lamp", "roof", "gate")
@@ -121,11 +121,21 @@ def test_order_and_leaks_keep_their_places() -> None:
     assert [verdict.score for verdict in reader()[0].judge(cases)] == [0.0, 1.0, 0.0, 1.0]
 
 
-def test_a_check_passes_a_reader_that_reads_and_refuses_one_that_guesses() -> None:
+def test_a_trial_passes_a_reader_that_reads_and_refuses_one_that_guesses() -> None:
     rng = Random(0)
     orders = [tuple(rng.sample(range(1, 6), 3)) for _ in range(120)]
     samples = [sample(number, answer=order) for number, order in enumerate(orders)]
     told = [observation(order) for order in orders]
-    good = check(reader()[0], samples, told)
-    assert good.gold == 1.0 and good.passed
-    assert not check(reader("1, 2, 3")[0], samples, told).passed
+    good = Reader().trial(reader()[0], samples, told)
+    assert good.figures["gold"] == 1.0 and good.passed
+    bad = Reader().trial(reader("1, 2, 3")[0], samples, told)
+    assert not bad.passed and "wanted: gold at least 0.8" in bad.words()
+
+
+def test_a_reader_that_knows_without_reading_is_refused() -> None:
+    class Knows(FrozenReader):
+        def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+            return [Verdict(1.0) for _ in cases]
+
+    samples = [sample(number) for number in range(10)]
+    assert not Reader().trial(Knows(lambda: nullcontext(Words())), samples, [observation((4, 1, 5))] * 10).passed  # type: ignore

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from reelgym import tasks
 from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
-from reelgym.rewards.perception import Case, Verdict
+from reelgym.rewards.perception import Case, Judge, JudgeConfig, Trial, Verdict
 from reelgym.rollout.base import Sampler, SamplingParams
 from reelgym.rollout.local import LocalSampler
 from reelgym.scoring import corrected
@@ -131,47 +131,43 @@ def value(sample: Sample, reply: str) -> float:
     return corrected(float(task.score(reply, sample).value), task.chance(sample)["value"])
 
 
+ENOUGH = 0.8
+"""Corrected score on gold observations below which a reader may not pay."""
+TOLERANCE = 0.05
+"""How far from chance a reader may be on the observations of other samples, where its 95% interval is narrower."""
+
+
 @dataclass(frozen=True)
-class Check:
-    """Whether a reader can be trusted: means of its corrected scores over the same samples.
+class Reader(JudgeConfig):
+    """The frozen reader of a run: the policy that it began with, without pixels.
 
     Attributes:
-        gold: On gold observations.
-        shuffled: On the observations of other samples.
-        margin: Half the width of the 95% interval of `shuffled`.
+        max_tokens: Cap of its reply.
     """
 
-    gold: float
-    shuffled: float
-    margin: float
+    name: ClassVar[str] = "reader"
+    needs_reference: ClassVar[bool] = True
+    max_tokens: int = 256
 
-    @property
-    def passed(self) -> bool:
-        """At least `ENOUGH` on gold, and at chance on shuffled observations."""
-        return self.gold >= ENOUGH and abs(self.shuffled) <= max(self.margin, TOLERANCE)
+    def open(self, frozen: Callable[[], AbstractContextManager[Any]] | None) -> FrozenReader:
+        """Return the reader."""
+        assert frozen is not None, "the loop keeps a reference for a judge that needs it"
+        return FrozenReader(frozen, max_tokens=self.max_tokens)
 
+    def trial(self, judge: Judge, samples: Sequence[Sample], observations: Sequence[str]) -> Trial:
+        """Return how it reads gold observations (`gold`), and those of other samples (`shuffled`).
 
-ENOUGH = 0.8
-"""Corrected score on gold observations below which a reader is refused."""
-TOLERANCE = 0.05
-"""How far from chance a reader may be on shuffled observations, where the interval is narrower."""
-
-
-def check(reader: FrozenReader, samples: Sequence[Sample], observations: Sequence[str], seed: int = 0) -> Check:
-    """Return how a reader does on gold observations, and on those of other samples of the same form.
-
-    Args:
-        reader: The reader.
-        samples: At least 2.
-        observations: The gold observation of each.
-        seed: Of the candidates' new numbers.
-    """
-    keys = [f"check {seed} {sample.id}" for sample in samples]
-    others = [*observations[1:], observations[0]]
-    right = _scores(reader.judge([Case(*one) for one in zip(samples, observations, keys, strict=True)]))
-    wrong = _scores(reader.judge([Case(*one) for one in zip(samples, others, keys, strict=True)]))
-    margin = 1.96 * float(wrong.std(ddof=1)) / len(wrong) ** 0.5
-    return Check(float(right.mean()), float(wrong.mean()), margin)
+        It passes with `ENOUGH` or more on gold, and at chance on shuffled ones: within its 95% interval or `TOLERANCE`.
+        """
+        keys = [f"trial {sample.id}" for sample in samples]
+        others = [*observations[1:], observations[0]]
+        right = _scores(judge.judge([Case(*one) for one in zip(samples, observations, keys, strict=True)]))
+        wrong = _scores(judge.judge([Case(*one) for one in zip(samples, others, keys, strict=True)]))
+        gold, shuffled = float(right.mean()), float(wrong.mean())
+        margin = 1.96 * float(wrong.std(ddof=1)) / len(wrong) ** 0.5
+        passed = gold >= ENOUGH and abs(shuffled) <= max(margin, TOLERANCE)
+        figures = {"gold": gold, "shuffled": shuffled, "shuffled_margin": margin}
+        return Trial(passed, figures, f"gold at least {ENOUGH}, shuffled at 0, both corrected for chance")
 
 
 def _scores(verdicts: Sequence[Verdict]) -> NDArray[np.float64]:

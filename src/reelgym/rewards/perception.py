@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -58,6 +60,49 @@ class Judge(Protocol):
     def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """Return one verdict per case, in order. A missing observation is worth 0."""
         ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a judge did on observations whose worth is known.
+
+    Attributes:
+        passed: Whether it may pay.
+        figures: What was measured, by name.
+        wanted: What would have passed, in words.
+    """
+
+    passed: bool
+    figures: dict[str, float]
+    wanted: str
+
+    def words(self) -> str:
+        """Return the figures beside what was wanted."""
+        return ", ".join(f"{name} {value:.3f}" for name, value in self.figures.items()) + f"; wanted: {self.wanted}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `RUN/judge.json` holds."""
+        return {"passed": self.passed, **self.figures, "wanted": self.wanted}
+
+
+class JudgeConfig(ABC):
+    """A judge as a frozen dataclass of its settings, part of a run.
+
+    Attributes:
+        name: What the command line and `config.json` call it.
+        needs_reference: Whether it reads with the policy that the run began with.
+    """
+
+    name: ClassVar[str]
+    needs_reference: ClassVar[bool] = False
+
+    @abstractmethod
+    def open(self, frozen: Callable[[], AbstractContextManager[Any]] | None) -> Judge:
+        """Return the judge; `frozen` lends the run's starting policy where `needs_reference`."""
+
+    def trial(self, judge: Judge, samples: Sequence[Sample], observations: Sequence[str]) -> Trial:
+        """Return how the judge did on gold observations; one that needs no trial passes."""
+        return Trial(True, {}, "nothing")
 
 
 @dataclass(frozen=True)

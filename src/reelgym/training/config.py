@@ -17,7 +17,7 @@ from reelgym.data import messages as message_forms
 from reelgym.data.messages import Clip, Image, Message
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, unknown
-from reelgym.rewards import Accuracy, Format, Gate, Rubric, Sum
+from reelgym.rewards import Accuracy, Format, Gate, JudgeConfig, Rubric, Sum
 
 Media = Callable[[Image | Clip], NDArray[np.uint8]]
 Schedule = Literal["constant", "linear", "cosine"]
@@ -215,6 +215,8 @@ class RLRun:
         algorithm: How scores become credit and loss.
         config: Settings.
         eval_data: Held-out samples, the same at every evaluation, answered greedily; or None.
+        judge: What says what observations are worth, for the reward `perception`; or None.
+        gold: Gold observations (`training.judging.Observed`) that the judge is tried on before the first step; or None.
         origin: Recipe and arguments it came from; saved, never compared.
     """
 
@@ -225,6 +227,8 @@ class RLRun:
     algorithm: Algorithm = field(default_factory=GRPO)
     config: RLConfig = field(default_factory=RLConfig)
     eval_data: Data | None = None
+    judge: JudgeConfig | None = None
+    gold: Data | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 

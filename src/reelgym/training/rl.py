@@ -1,4 +1,4 @@
-"""The reinforcement loop: sample, score, select, credit, pack, update.
+"""The reinforcement loop: sample, judge, score, select, credit, pack, update.
 
 Shapes: G members of a group, S scored segments, T tokens of the longest completion.
 """
@@ -24,6 +24,7 @@ from reelgym.training import packing
 from reelgym.training.config import RLRun
 from reelgym.training.credit import Credit, Rollout, mask_of, padded, segment_index, tally_rollout
 from reelgym.training.inputs import Inputs
+from reelgym.training.judging import judged, open_judge
 from reelgym.training.metrics import Tally, timed
 from reelgym.training.order import Pick, picks
 from reelgym.training.packing import PackItem
@@ -62,7 +63,8 @@ def train(
         RequestError: The folder holds a run with other settings; a prompt is above its cap.
         WorkError: Training diverged.
     """
-    with_reference = run.config.kl_coef > 0 or run.algorithm.needs_reference
+    judging = run.judge is not None and run.judge.needs_reference
+    with_reference = run.config.kl_coef > 0 or run.algorithm.needs_reference or judging
     session = Session(
         run, out, progress, should_stop=should_stop, load=load, metric=EVAL_METRIC, with_reference=with_reference
     )
@@ -74,6 +76,8 @@ def train(
         tally = Tally()
         with timed(tally, "sample"):
             sampled = loop.sample(step)
+        with timed(tally, "judge"):
+            sampled = loop.judge(sampled, step, tally)
         with timed(tally, "score"):
             rollouts = loop.score(sampled, step, tally)
         kept = loop.select(rollouts, tally)
@@ -90,6 +94,7 @@ class Loop:
     def __init__(self, run: RLRun, session: Session, sampler: Sampler) -> None:
         """Hold what the phases share."""
         self.run, self.config, self.session, self.sampler = run, run.config, session, sampler
+        self._judge = open_judge(run, session)
         self.inputs = Inputs(session.policy, run.data.media, run.config)
         self.eval_inputs = Inputs(session.policy, run.eval_data.media, run.config) if run.eval_data else None
 
@@ -109,6 +114,15 @@ class Loop:
             (pick, sample.id, Group(sample=sample, trajectories=members))
             for pick, sample, members in zip(chosen, samples, trajectories, strict=True)
         ]
+
+    def judge(
+        self, sampled: Sequence[tuple[Pick, str, Group]], step: int, tally: Tally
+    ) -> list[tuple[Pick, str, Group]]:
+        """Ask the run's judge, where it has one, what every observation is worth."""
+        if self._judge is None:
+            return list(sampled)
+        found = judged(self._judge, [group for *_, group in sampled], f"{self.config.seed} {step}", tally)
+        return [(pick, key, group) for (pick, key, _), group in zip(sampled, found, strict=True)]
 
     def score(self, sampled: Sequence[tuple[Pick, str, Group]], step: int, tally: Tally) -> list[Rollout]:
         """Score every trajectory by the rubric; a scorer that breaks ends the run with its own error."""
@@ -171,11 +185,12 @@ class Loop:
         for start in range(0, len(samples), EVAL_PROMPTS):
             chunk = samples[start : start + EVAL_PROMPTS]
             replies = self._complete(self.eval_inputs, chunk, n=1, params=params, streams=None)
-            for sample, members in zip(chunk, replies, strict=True):
-                terms = self.run.rubric.terms(Group(sample=sample, trajectories=members), 1.0)
+            groups = [Group(sample=one, trajectories=made) for one, made in zip(chunk, replies, strict=True)]
+            for group in judged(self._judge, groups, "held out") if self._judge else groups:
+                terms = self.run.rubric.terms(group, 1.0)
                 for label, value in terms.items():
                     tally.add_values(f"eval/{label}", np.nansum(value, 1))
-                tally.add("eval/truncated", float(members[0].final.stop == "length"))
+                tally.add("eval/truncated", float(group.trajectories[0].final.stop == "length"))
         return tally.means(self.session.accelerator)
 
     def _complete(

@@ -1,0 +1,96 @@
+"""A run with a judge: tried before it pays, asked about every trajectory, shown nothing that a reply does not hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from training_runs import Letters, load, media, rl_run, samples
+
+from reelgym.algorithms import PAGRPO
+from reelgym.data.sample import Sample
+from reelgym.errors import RequestError, WorkError
+from reelgym.rewards import Case, Judge, JudgeConfig, Perception, Rubric, Stack, Sum, Trial, Verdict
+from reelgym.training import Data, RLRun, rl
+from reelgym.training.judging import Observed, observation
+from reelgym.training.metrics import read
+
+ASKED: list[Case] = []
+
+
+class Coin:
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        ASKED.extend(cases)
+        return [Verdict(float(sum(map(ord, case.key)) % 2), "a coin", {"leak": 0.0}) for case in cases]
+
+
+@dataclass(frozen=True)
+class Tossed(JudgeConfig):
+    name: ClassVar[str] = "tossed"
+    fair: bool = True
+
+    def open(self, frozen: Callable[[], AbstractContextManager[Any]] | None) -> Judge:
+        return Coin()
+
+    def trial(self, judge: Judge, samples: Sequence[Sample], observations: Sequence[str]) -> Trial:
+        return Trial(self.fair, {"gold": 0.25}, "gold at least 0.8")
+
+
+def run(**changes: Any) -> RLRun:
+    rubric = Rubric(expression=Stack(("observation", "think+answer"), (Perception(), Sum((Letters(),)))))
+    gold = Data([Observed(sample, "a door") for sample in samples(2)], media)
+    plain = rl_run(evaluated=True, steps=2, save_every=1)
+    return replace(plain, rubric=rubric, algorithm=PAGRPO(), **{"judge": Tossed(), "gold": gold, **changes})
+
+
+@pytest.fixture(autouse=True)
+def nobody_asked() -> None:
+    ASKED.clear()
+
+
+def test_every_trajectory_is_judged_under_its_own_key_and_scored_by_its_verdict(tmp_path: Path) -> None:
+    given = run()
+    folder = rl.train(given, tmp_path / "run", load=load)
+    held_out = 2 * len(given.eval_data.items) if given.eval_data else 0
+    drawn = [case for case in ASKED if not case.key.startswith("held out")]
+    assert len(drawn) == 2 * 3 * 3 == len({case.key for case in drawn})
+    assert len(ASKED) - len(drawn) == held_out
+    wanted = [float(sum(map(ord, case.key)) % 2) for case in drawn[:9]]
+    row = next(row for row in read(folder / "metrics.jsonl") if row["step"] == 1)
+    assert row["rewards/perception"] == pytest.approx(sum(wanted) / 9)
+    assert row["judge/score"] == pytest.approx(sum(wanted) / 9)
+    assert json.loads((folder / "judge.json").read_text()) == {
+        "passed": True,
+        "gold": 0.25,
+        "wanted": "gold at least 0.8",
+    }
+
+
+def test_a_judge_that_fails_its_trial_stops_the_run_before_it_begins(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"failed its trial.*gold 0.250; wanted: gold at least 0.8"):
+        rl.train(run(judge=Tossed(fair=False)), tmp_path / "run", load=load)
+    assert ASKED == []
+
+
+def test_the_reward_without_a_judge_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(WorkError, match="give the run a judge"):
+        rl.train(run(judge=None, gold=None), tmp_path / "run", load=load)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("<observation>a</observation><answer>1</answer>", "a"),
+        ("<observation>a</observation><observation>b</observation>", None),
+        ("<observation>a", None),
+        ("<observation> </observation>", None),
+        ("plain", None),
+    ],
+)
+def test_only_one_well_formed_observation_is_shown_to_a_judge(reply: str, said: str | None) -> None:
+    assert observation(reply) == said
