@@ -22,15 +22,15 @@ from reelgym.reports.payload import Frame, Measure, Payload, data_uri
 
 def render(payload: Payload) -> str:
     """Return the page as HTML text. Every value is escaped; only our own style, script and charts pass as they are."""
-    script = _asset("page.js")
+    script = asset("page.js")
     # The policy lets nothing be fetched and no script run but the one whose digest it names.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             page=payload,
-            style=Markup(_asset("page.css")),
+            style=Markup(asset("page.css")),
             script=Markup(script),
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
             judged=any(puzzle.solved is not None for puzzle in payload.puzzles),
@@ -40,25 +40,26 @@ def render(payload: Payload) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return what fills templates: every value is escaped, a name that nobody gave is an error."""
+    made = Environment(
         loader=PackageLoader("reelgym.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         percent=svg.percent,
         number=number,
         verdict=verdict,
-        image=data_uri,
+        image=picture,
         aspect=aspect,
         bars=svg.bars,
         curves=svg.curves,
     )
-    environment.globals.update(percent=svg.percent, signed=svg.signed)
-    return environment
+    made.globals.update(percent=svg.percent, signed=svg.signed)
+    return made
 
 
 def write_page(path: str | Path, payload: Payload) -> Path:
@@ -91,8 +92,15 @@ def verdict(measure: Measure) -> str:
     return "better" if (found.low > 0.0) == (measure.good == "up") else "worse"
 
 
+def picture(frame: Frame) -> str:
+    """Return where the picture of a frame is: its address, or itself as a data URI."""
+    return frame.address or data_uri(frame.image)
+
+
 def aspect(frame: Frame) -> float:
     """Return width over height of a frame, so that the slots of hidden frames get the shape of their neighbours."""
+    if not frame.image:
+        return round(frame.shape[1] / frame.shape[0], 3) if frame.shape else 1.0
     with PilImage.open(io.BytesIO(frame.image)) as image:
         return round(image.width / image.height, 3)
 
@@ -108,5 +116,6 @@ def number(value: float | None, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a file beside the templates."""
     return resources.files("reelgym.reports").joinpath("templates", name).read_text("utf-8")

@@ -105,10 +105,19 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """One picture: PNG, JPEG or WebP bytes (`encode` makes them), with its time in the video where it may be shown."""
+    """One picture, with its time in the video where it may be shown.
 
-    image: bytes
+    Attributes:
+        image: PNG, JPEG or WebP bytes (`encode` makes them); empty where `address` says where they are.
+        seconds: Its time in the video.
+        address: Where a served page fetches it.
+        shape: Height and width of the picture behind an address, where they are known.
+    """
+
+    image: bytes = b""
     seconds: float | None = None
+    address: str = ""
+    shape: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -15,6 +15,9 @@ from reelgym.reports.payload import Frame, Puzzle, Reply, Role, Span, Term, enco
 from reelgym.tasks.base import MediaReader
 
 Shown = TypeVar("Shown", Clip, Image)
+
+Pictures = Callable[[Clip | Image], tuple[Frame, ...]]
+"""From a part of a prompt to its frames, in the order of its times."""
 
 _LABEL = 60
 """Letters of a label at most; longer words before a part are a question and no label."""
@@ -35,8 +38,8 @@ def puzzle(
     """Return a puzzle from its sample: context clips, candidate pool, right order, replies.
 
     Args:
-        sample: Two clips and images are shown as an MVP sample: the first clip before the gap, the second after it, the
-            images the pool. Of any other sample clips and images are shown one by one.
+        sample: As `gap_of` finds one, it is shown with its gap. Of any other sample clips and images are shown one by
+            one.
         media: Turns a part into (F, H, W, 3) pixels; None leaves the frames out.
         replies: What was written about it.
         kind: What to filter by; the sample's facet `kind` where not given.
@@ -45,57 +48,68 @@ def puzzle(
             pixels, so that a reader sees more than a tiny model does.
     """
     parts = [part for message in sample.messages for part in message.parts]
-    clips = [part for part in parts if isinstance(part, Clip)]
-    pool = [part for part in parts if isinstance(part, Image)]
-    if not (len(clips) == 2 and pool and _indices(sample.answer)):
-        return _stripped(sample, parts, media, replies, kind=kind, note=note, side=side)
-    shown: list[tuple[Frame, ...]] = [(), ()]
-    candidates: tuple[Frame, ...] = ()
-    if media is not None:
-        for place, clip in enumerate(clips[:2]):
-            pixels = media(_larger(clip, side))
-            shown[place] = tuple(
-                Frame(image=encode(pixels[i]), seconds=seconds) for i, seconds in enumerate(clip.times)
-            )
-        candidates = tuple(Frame(image=encode(media(_larger(part, side))[0])) for part in pool)
-    return Puzzle(
-        id=sample.id,
+    show = None if media is None else _pictures(media, side)
+    found = gap_of(sample, show)
+    strips = () if found else tuple(_strips(parts, show))
+    return replace(
+        found or Puzzle(id=sample.id, strips=strips, answer=_indices(sample.answer) or ()),
         kind=kind or str(sample.facets.get("kind", "")),
         question=" ".join("".join(_words_of(part) for part in parts).split()),
-        before=shown[0],
-        after=shown[1],
-        candidates=candidates,
-        answer=tuple(int(index) for index in sample.answer),
         replies=tuple(replies),
         note=note,
     )
 
 
-def _stripped(
-    sample: Sample, parts: Sequence[Any], media: MediaReader | None, replies: Sequence[Reply], **about: Any
-) -> Puzzle:
-    """Return a puzzle without a gap: its clips and images one by one, each under the words before it."""
-    strips: list[tuple[str, tuple[Frame, ...]]] = []
-    label = ""
+def gap_of(sample: Sample, show: Pictures | None) -> Puzzle | None:
+    """Return the gap of a sample and what may fill it: a clip before it, a clip after it, images as the pool.
+
+    None where the sample has no gap: anything but two clips, images, and an answer of numbers.
+    """
+    parts = [part for message in sample.messages for part in message.parts]
+    clips = [part for part in parts if isinstance(part, Clip)]
+    pool = [part for part in parts if isinstance(part, Image)]
+    answer = _indices(sample.answer)
+    if len(clips) != 2 or not pool or not answer:
+        return None
+    if show is None:
+        return Puzzle(id=sample.id, answer=answer)
+    before, after = (show(clip) for clip in clips)
+    candidates = tuple(show(part)[0] for part in pool)
+    return Puzzle(id=sample.id, before=before, after=after, candidates=candidates, answer=answer)
+
+
+def _pictures(media: MediaReader, side: int) -> Pictures:
+    """Return what decodes a part and holds its frames as images; those of a clip with their times."""
+
+    def show(part: Clip | Image) -> tuple[Frame, ...]:
+        times = part.times if isinstance(part, Clip) else (None,)
+        pixels = media(_larger(part, side))
+        return tuple(Frame(image=encode(one), seconds=at) for one, at in zip(pixels, times, strict=True))
+
+    return show
+
+
+def _strips(parts: Sequence[Any], show: Pictures | None) -> Iterator[tuple[str, tuple[Frame, ...]]]:
+    """Yield clips and images one by one, each with the words before it."""
+    label, number = "", 0
     for part in parts:
         if isinstance(part, Text):
-            label = part.text.strip().rpartition("\n")[2].rstrip(": ")
+            label = label_of(part.text)
             continue
-        if media is not None:
-            times = part.times if isinstance(part, Clip) else (None,)
-            pixels = media(_larger(part, about["side"]))
-            frames = tuple(Frame(image=encode(one), seconds=at) for one, at in zip(pixels, times, strict=True))
-            strips.append((label if 0 < len(label) <= _LABEL else f"Part {len(strips) + 1}", frames))
+        number += 1
+        if show is not None:
+            yield label or f"Part {number}", show(part)
         label = ""
-    return Puzzle(
-        id=sample.id,
-        kind=about["kind"] or str(sample.facets.get("kind", "")),
-        question=" ".join("".join(_words_of(part) for part in parts).split()),
-        strips=tuple(strips),
-        answer=_indices(sample.answer) or (),
-        replies=tuple(replies),
-        note=about["note"],
-    )
+
+
+def label_of(text: str) -> str:
+    """Return the last line of a text as the label of what follows it; nothing where it is longer than a label.
+
+    >>> label_of("Which is it?\\nClip A: ")
+    'Clip A'
+    """
+    label = text.strip().rpartition("\n")[2].rstrip(": ")
+    return label if len(label) <= _LABEL else ""
 
 
 def reply(row: Row, answer: Sequence[int], *, label: str, role: Role = "plain") -> Reply:
