@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from reelgym import __version__
-from reelgym.commands import demo, difficulty, doctor, evaluate, exchange, inspect, listing, report, store, synth, train
+from reelgym.commands import (
+    demo,
+    difficulty,
+    doctor,
+    evaluate,
+    exchange,
+    inspect,
+    listing,
+    report,
+    store,
+    synth,
+    train,
+    view,
+)
 from reelgym.errors import ReelgymError
 from reelgym.terminal import Stopped, disk_fault, fail, raise_stopped
 
@@ -23,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, synth, exchange, inspect, difficulty, train, evaluate, report, store, listing, doctor):
+for command in (demo, synth, exchange, inspect, difficulty, train, evaluate, report, view, store, listing, doctor):
     command.add(app)
 
 OPTIONAL = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets", "ray")

@@ -75,7 +75,7 @@ def of_dataset(
         title=folder.name,
         headline=f"{len(found.samples):,} puzzles from {len({s.source for s in found.samples}):,} videos",
         facts=(
-            ("Video", _duration(about["seconds"]["total"])),
+            ("Video", duration(about["seconds"]["total"])),
             *((FACTS[n], f"{counts[n]:,}") for n in FACTS if n in counts),
         ),
         tables=tuple(tables),
@@ -276,7 +276,8 @@ def _settings(evaluation: Evaluation) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in shown.items() if value)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a length of video in words."""
     return f"{seconds / 3600:.1f} hours" if seconds >= 5400 else f"{seconds / 60:.1f} minutes"
 
 

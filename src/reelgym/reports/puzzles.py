@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from reelgym.data.messages import GREY, Clip, Image, Text
 from reelgym.data.sample import Sample
@@ -13,8 +13,6 @@ from reelgym.data.segments import segment
 from reelgym.evaluation.results import Row
 from reelgym.reports.payload import Frame, Puzzle, Reply, Role, Span, Term, encode
 from reelgym.tasks.base import MediaReader
-
-Shown = TypeVar("Shown", Clip, Image)
 
 Pictures = Callable[[Clip | Image], tuple[Frame, ...]]
 """From a part of a prompt to its frames, in the order of its times."""
@@ -52,7 +50,7 @@ def puzzle(
     found = gap_of(sample, show)
     strips = () if found else tuple(_strips(parts, show))
     return replace(
-        found or Puzzle(id=sample.id, strips=strips, answer=_indices(sample.answer) or ()),
+        found or Puzzle(id=sample.id, strips=strips, answer=indices(sample.answer) or ()),
         kind=kind or str(sample.facets.get("kind", "")),
         question=" ".join("".join(_words_of(part) for part in parts).split()),
         replies=tuple(replies),
@@ -68,7 +66,7 @@ def gap_of(sample: Sample, show: Pictures | None) -> Puzzle | None:
     parts = [part for message in sample.messages for part in message.parts]
     clips = [part for part in parts if isinstance(part, Clip)]
     pool = [part for part in parts if isinstance(part, Image)]
-    answer = _indices(sample.answer)
+    answer = indices(sample.answer)
     if len(clips) != 2 or not pool or not answer:
         return None
     if show is None:
@@ -105,7 +103,7 @@ def _strips(parts: Sequence[Any], show: Pictures | None) -> Iterator[tuple[str, 
 def label_of(text: str) -> str:
     """Return the last line of a text as the label of what follows it; nothing where it is longer than a label.
 
-    >>> label_of("Which is it?\\nClip A: ")
+    >>> label_of("Clip A: ")
     'Clip A'
     """
     label = text.strip().rpartition("\n")[2].rstrip(": ")
@@ -125,10 +123,10 @@ def reply(row: Row, answer: Sequence[int], *, label: str, role: Role = "plain") 
         label=label,
         role=role,
         spans=spans(row.reply),
-        answer=_indices(row.parsed),
+        answer=indices(row.parsed),
         score=row.value,
         valid=row.valid,
-        solved=_indices(row.parsed) == tuple(answer),
+        solved=indices(row.parsed) == tuple(answer),
         stop=row.stop,
     )
 
@@ -153,10 +151,10 @@ def rollout(text: str, parsed: Any, answer: Sequence[int], *, label: str, about:
     return Reply(
         label=label,
         spans=spans(text),
-        answer=_indices(parsed),
+        answer=indices(parsed),
         score=about.get("score"),
         valid=parsed is not None or not about.get("judged", True),
-        solved=_indices(parsed) == tuple(answer),
+        solved=indices(parsed) == tuple(answer),
         stop=about.get("stop", ""),
         rewards=terms,
         advantages={name: float(value) for name, value in about.get("advantages", {}).items()},
@@ -197,13 +195,14 @@ def spans(text: str) -> tuple[Span, ...]:
     return tuple(out)
 
 
-def _indices(parsed: Any) -> tuple[int, ...] | None:
+def indices(parsed: Any) -> tuple[int, ...] | None:
+    """Return an answer that is a list of whole numbers as such, None for any other."""
     if isinstance(parsed, (list, tuple)) and all(isinstance(index, int) for index in parsed):
         return tuple(parsed)
     return None
 
 
-def _larger(part: Shown, side: int) -> Shown:
+def _larger(part: Clip | Image, side: int) -> Clip | Image:
     """Return the part at a whole multiple of its size; one without an exact size, or a probe's, stays as it is."""
     size = part.spec.size
     if size is None or part.video == GREY:

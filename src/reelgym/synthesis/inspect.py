@@ -61,8 +61,14 @@ def inspect(
         "audit": looked["audit"],
         "stored_audit": dataset.manifest.get("audit", {}),
         "structure": _structure(dataset),
+<<<<<<< HEAD
         "difficulty": _difficulty(dataset),
         "quarantine": dict(Counter(f"{line['boundary']}: {_kind(line['reason'])}" for line in dataset.quarantine)),
+=======
+        "quarantine": dict(
+            Counter(f"{line['boundary']}: {reason_kind(line['reason'])}" for line in dataset.quarantine)
+        ),
+>>>>>>> 8b79571 (Serve a local page to look through a dataset)
         "seconds": {"total": sum(source.duration_seconds for source in dataset.sources)},
     }
 
@@ -220,6 +226,6 @@ def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def _kind(reason: str) -> str:
+def reason_kind(reason: str) -> str:
     """Return the reason without its numbers and details: what quarantine lines are counted by."""
     return reason.partition(":")[0].partition("(")[0].strip()
