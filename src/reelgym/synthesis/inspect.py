@@ -61,14 +61,10 @@ def inspect(
         "audit": looked["audit"],
         "stored_audit": dataset.manifest.get("audit", {}),
         "structure": _structure(dataset),
-<<<<<<< HEAD
         "difficulty": _difficulty(dataset),
-        "quarantine": dict(Counter(f"{line['boundary']}: {_kind(line['reason'])}" for line in dataset.quarantine)),
-=======
         "quarantine": dict(
             Counter(f"{line['boundary']}: {reason_kind(line['reason'])}" for line in dataset.quarantine)
         ),
->>>>>>> 8b79571 (Serve a local page to look through a dataset)
         "seconds": {"total": sum(source.duration_seconds for source in dataset.sources)},
     }
 

@@ -155,7 +155,7 @@ class DatasetBrowser(Browser):
                 ("Video", duration(about["seconds"]["total"])),
                 *((FACTS[name], f"{counts[name]:,}") for name in FACTS if name in counts),
             ),
-            audits=audit.charts({"audit": stored.get("tasks", {})}),
+            audits=audit.charts({"audit": stored.get("tasks", {}), "difficulty": about["difficulty"]}),
             audits_caption="Measured when the dataset was made. Strong bars lie surely above what a guesser solves.",
             tables=tuple(tables),
             provenance=(("dataset", str(self.folder.resolve())), ("digest, as written", self.samples.digest)),

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from reelgym.data import difficulty
+from reelgym.errors import RequestError
 from reelgym.reports.viewer.columns import Column, Filter
-
-_IDS = ("id", "sample", "sample_id")
 
 BANDS = ("never", "up to a quarter", "up to a half", "up to three quarters", "nearly always", "always")
 """How often a policy solves a sample."""
@@ -65,7 +62,7 @@ class Difficulty:
 
 
 def read_difficulty(folder: Path, ids: Sequence[str]) -> Difficulty:
-    """Return the pass rates in a dataset folder; a file that is none of ours is passed over.
+    """Return the pass rates stored in a dataset folder; a file that is damaged or another's is passed over.
 
     Args:
         folder: The dataset.
@@ -73,34 +70,20 @@ def read_difficulty(folder: Path, ids: Sequence[str]) -> Difficulty:
     """
     rates: dict[str, NDArray[np.float64]] = {}
     rewards: dict[str, NDArray[np.float64]] = {}
-    files = sorted(folder.glob("difficulty*.parquet"))
-    places = {name: row for row, name in enumerate(ids)} if files else {}
-    for file in files:
-        for told in _rows(file):
-            row = places.get(str(next((told[name] for name in _IDS if name in told), "")))
-            if row is None:
-                continue
-            model = str(told.get("model") or file.stem.removeprefix("difficulty").strip("-") or "the model")
-            for found, name in ((rates, "pass_rate"), (rewards, "mean_reward")):
-                column = found.setdefault(model, np.full(len(ids), np.nan))
-                column[row] = _number(told.get(name))
+    names = difficulty.names(folder)
+    places = {name: row for row, name in enumerate(ids)} if names else {}
+    for name in names:
+        try:
+            measured = difficulty.read(folder, name)
+        except RequestError:
+            continue
+        rates[name], rewards[name] = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
+        for told in measured.rows:
+            if told.id in places and told.rollouts:
+                row = places[told.id]
+                rates[name][row], rewards[name][row] = told.pass_rate, told.mean_reward
     return Difficulty(rates, rewards)
-
-
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    wanted = (*_IDS, "pass_rate", "mean_reward", "model")
-    try:
-        with pq.ParquetFile(file) as opened:
-            names = [name for name in wanted if name in opened.schema_arrow.names]
-            for batch in opened.iter_batches(columns=names):
-                yield from batch.to_pylist()
-    except (OSError, pa.ArrowException):
-        return
 
 
 def _plain(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else np.nan
