@@ -191,7 +191,7 @@ def test_sources_are_found_under_another_root_and_checked(tmp_path: Path, clip: 
     write_dataset(tmp_path / "d", [], [make_source("a.mp4", name, size)], (), {"media_root": str(tmp_path / "old")})
     found, part = read_dataset(tmp_path / "d"), Image(video=name, spec=SPEC, time=0.0)
     store = Store(tmp_path / "store")
-    with pytest.raises(RequestError, match=f"a.mp4 is missing, wanted as {name}: .*--media-root"):
+    with pytest.raises(RequestError, match=f"a.mp4 is missing, wanted as {name}: .*--videos"):
         found.media(store)(part)
     assert found.media(store, tmp_path)(part).shape == (1, 16, 24, 3)
     clip.write_bytes(clip.read_bytes() + b"\0")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def broken(folders: dict[str, Path], tmp_path: Path) -> Path:
 
 def edit(path: Path, **fields: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_saved_files_may_be_read_by_whom_the_umask_allows(policy: Policy, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        policy.save(tmp_path / "saved")
+    finally:
+        os.umask(before)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "saved").iterdir()}
+    assert "model.safetensors" in modes and set(modes.values()) == {"0o640"}
 
 
 @torch.no_grad()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from synthesis_runs import SETTINGS, became, files_of
 
+from reelgym.data.dataset import read_dataset
 from reelgym.errors import RequestError
 from reelgym.synthesis import merge, synthesize
 
@@ -59,6 +61,17 @@ def test_more_shards_than_videos_leave_empty_ones_that_join_too(clips: Path, who
     assert 0 in counts
     merge(folders, tmp_path / "ds")
     assert files_of(tmp_path / "ds") == files_of(whole)
+
+
+def test_inputs_count_the_samples_that_the_audit_leaves(clips: Path, tmp_path: Path) -> None:
+    synthesize([clips], tmp_path / "one", audit="thin", **SETTINGS)
+    lines = map(json.loads, (tmp_path / "one" / "inputs.jsonl").read_text().splitlines())
+    told = {line["identity"]: line["samples"] for line in lines if line["became"] == "used"}
+    left = Counter(sample.source for sample in read_dataset(tmp_path / "one").samples)
+    assert told == {identity: left[identity] for identity in told}
+    assert sum(told.values()) < 10  # Something went.
+    merge(cut_shards(clips, tmp_path, 2, audit="thin"), tmp_path / "ds")
+    assert files_of(tmp_path / "ds") == files_of(tmp_path / "one")
 
 
 def test_shards_of_a_budget_of_hours_join_into_the_one_run(clips: Path, tmp_path: Path) -> None:

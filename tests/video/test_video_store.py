@@ -11,9 +11,10 @@ import pytest
 from video_clips import number_of, numbered
 
 from reelgym.errors import MediaError, RequestError, WorkError
-from reelgym.video import Frames, FrameSpec, Store, Video, identify, packed, probe, read, store, write_mp4
+from reelgym.video import Frames, FrameSpec, Store, Video, identify, packed, probe, probing, read, store, write_mp4
 from reelgym.video.packed import Encoding, Packed
-from reelgym.video.probing import Scheme
+from reelgym.video.places import stamp
+from reelgym.video.probing import Scheme, identify_once, vouch
 from reelgym.video.store import parse_size
 
 SPEC = FrameSpec(fps=5, short_side=32)
@@ -139,7 +140,7 @@ def test_a_source_with_another_content_is_an_error_naming_both(tmp_path: Path, v
         Store(tmp_path / "s").frames(video.identity, video.path, SPEC)
     with pytest.raises(MediaError, match=f"No such file or directory; the content {video.identity} is needed"):
         Store(tmp_path / "s").frames(video.identity, str(tmp_path / "absent"), SPEC)
-    with pytest.raises(MediaError, match="no file is known for it"):
+    with pytest.raises(MediaError, match="no file is known that holds it"):
         Store(tmp_path / "s").frames(video.identity, None, SPEC)
 
 
@@ -153,11 +154,24 @@ def test_a_source_is_hashed_once_while_it_stays_the_same(
         count.append(path)
         return plain(path, scheme)
 
-    monkeypatch.setattr(store, "identify", counted)
-    kept = Store(tmp_path / "s")
-    for k in range(3):
-        kept.frames(video.identity, video.path, FrameSpec(times=(k / 10,)))
+    monkeypatch.setattr(probing, "identify", counted)
+    for k in range(3):  # A worker opens a store for every file it cuts.
+        Store(tmp_path / "s").frames(video.identity, video.path, FrameSpec(times=(k / 10,)))
     assert len(count) == 1
+    os.utime(video.path, ns=(0, 0))
+    Store(tmp_path / "s").frames(video.identity, video.path, FrameSpec(times=(0.3,)))
+    assert len(count) == 2
+
+
+def test_what_is_vouched_for_is_not_hashed_unless_it_has_changed_since(
+    tmp_path: Path, video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = stamp(video.path)
+    vouch(video.path, "full:told", noted)
+    assert identify_once(video.path) == "full:told"
+    Path(video.path).write_bytes(Path(video.path).read_bytes() + b"x")
+    vouch(video.path, "full:told", noted)
+    assert identify_once(video.path) == identify(video.path)
 
 
 def test_a_full_disk_is_one_clear_error_and_leaves_no_half_entry(

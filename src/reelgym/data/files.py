@@ -29,6 +29,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def follow_umask(folder: Path) -> None:
+    """Give every file below a folder the permissions of a new one; safetensors lets only its owner read its own."""
+    fresh = folder / f".{os.getpid()}.tmp"
+    fresh.touch()
+    mode = fresh.stat().st_mode & 0o777
+    fresh.unlink()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
+
+
 def make_folder(path: str | Path) -> Path:
     """Return the folder, made with its parents where it is not there.
 

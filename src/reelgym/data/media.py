@@ -88,7 +88,9 @@ def check_source(path: str | Path, identity: str, size_bytes: int | None = None)
     """
     size, _ = stamp(str(path))
     if size < 0:
-        where = "name the folder the videos lie in now with --media-root"
+        where = (
+            "put it back, or name the folder of the videos with --videos (inspect, eval, export; in code media_root)"
+        )
         raise RequestError(f"{path} is missing, wanted as {identity}: {where}")
     if size_bytes is not None and size != size_bytes:
         found = identify(str(path), scheme_of_identity(identity))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reelgym.data.files import follow_umask
 from reelgym.models.family import Family
 from reelgym.models.patches import Sizing
 
@@ -28,6 +29,7 @@ def save(policy: Policy, folder: Path) -> None:
     for file, content in _preprocessors(policy.family, policy.sizing).items():
         _write(folder / file, content)
     _write(folder / FACTS, {"position_rule": policy.family.position_rule, "cold_started": policy.cold_started})
+    follow_umask(folder)
 
 
 @contextmanager

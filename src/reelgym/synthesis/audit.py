@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -94,11 +95,16 @@ class _Tally:
 
 
 class Audit:
-    """The audit of a dataset: `add` every row in order, `settle`, then ask which it `keeps` and for its `manifest`."""
+    """The audit of a dataset: `add` every row in order, `settle`, then ask which it `keeps` and for its `manifest`.
+
+    Attributes:
+        removed: By source, how many samples the rule leaves out; known after `settle`.
+    """
 
     def __init__(self, rule: Rule = "mark") -> None:
         """Begin with no row."""
         self.rule = rule
+        self.removed: Counter[str] = Counter()
         self._tallies: dict[str, _Tally] = {}
         self._odds: dict[str, dict[str, float]] | None = None
 
@@ -123,6 +129,7 @@ class Audit:
         for row in rows:
             if not self.keeps(row):
                 self._tallies[row["task"]].removed += 1
+                self.removed[str(json.loads(row["provenance"])["source"])] += 1
 
     def keeps(self, row: Mapping[str, str]) -> bool:
         """Say whether the rule keeps a row; ask it after `settle`."""

@@ -55,6 +55,12 @@ class Finish:
             self._audit.settle(rows())
             self.audit = self._audit.manifest()
 
+    def counted(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a line of `inputs.jsonl` with the samples that stay instead of those that were cut."""
+        if "samples" not in line:
+            return dict(line)
+        return dict(line) | {"samples": line["samples"] - self._audit.removed[line["identity"]]}
+
     def rows(self) -> Iterator[Row]:
         """Yield the rows that stay, each on its side."""
         for row in self._rows():

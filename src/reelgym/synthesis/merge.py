@@ -50,8 +50,6 @@ def merge(
             return done
         clean(folder)
         quarantine = [line for part in parts for line in part.lines("quarantine.jsonl")]
-        # Each list is in order of paths, so that equal ones keep the order of one run.
-        write_inputs(folder, heapq.merge(*(part.lines(INPUTS) for part in parts), key=_BY_PATH))
         sources = sorted((source for part in parts for source in part.sources), key=lambda source: source.identity)
         ended = Finish(
             sources,
@@ -59,6 +57,9 @@ def merge(
             partial(side, settings),
             rule=settings["audit"],
         )
+        # Each list is in order of paths, so that equal ones keep the order of one run.
+        inputs = heapq.merge(*(part.lines(INPUTS) for part in parts), key=_BY_PATH)
+        write_inputs(folder, map(ended.counted, inputs))
         rows = _told(ended.rows(), _total(parts, "samples"), progress)
         joined = _joined(parts, settings) | {"audit": ended.audit}
         whole = write_rows(folder, rows, ended.sources, sorted(quarantine, key=_BY_PATH), joined)

@@ -26,7 +26,7 @@ from reelgym.tasks.base import Task
 from reelgym.video import Frames, FrameSpec, Store, Video, auto_fps, identify, probe
 from reelgym.video.decode import read_many
 from reelgym.video.places import stamp as stamp_of
-from reelgym.video.probing import scheme_of_identity
+from reelgym.video.probing import scheme_of_identity, vouch
 from reelgym.video.structure import Structure
 
 Job = dict[str, Any]
@@ -115,6 +115,7 @@ def _cut_unchanged(job: Job) -> dict[str, Any]:
     if _has_changed(job):
         return _again(job["path"], "changed: its content is not the one identified before; repeat the command")
     try:
+        vouch(job["path"], job["identity"], tuple(job["stamp"]))
         result = cut(probe(job["path"], identity=job["identity"]), job)
     except MediaError:
         if not _has_changed(job):

@@ -30,12 +30,13 @@ def write(folder: Path, run: Run, listing: Listing) -> dict[str, Any]:
         raise WorkError(f"none of {len(listing.entries)} files gave a sample; the first: {first}")
     used = {name: run.contents[name] for name in sorted(run.contents) if run.contents[name].quarantine is None}
     lines = sorted(_inputs(run, listing), key=lambda line: str(line["path"]))
-    write_inputs(folder, lines)
     sources = [_source(run, identity, content) for identity, content in used.items()]
     manifest = _manifest(run, listing.root, lines)
     if run.settings["shard"] is not None:
+        write_inputs(folder, lines)
         return write_rows(folder, _rows(run, used), sources, quarantine, manifest)
     whole = Finish(sources, lambda: _rows(run, used), run.side, rule=run.settings["audit"])
+    write_inputs(folder, map(whole.counted, lines))
     return write_rows(folder, whole.rows(), whole.sources, quarantine, manifest | {"audit": whole.audit})
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from reelgym.data.files import follow_umask
 from reelgym.errors import WorkError
 
 KEPT = 3
@@ -83,6 +84,7 @@ def write(
         save_policy(partial)
         save_file(moments, partial / "optimizer.safetensors")
         (partial / "training.json").write_text(json.dumps(asdict(state), indent=1))
+        follow_umask(partial)
         if final.exists():
             shutil.rmtree(final)
         partial.rename(final)

@@ -11,7 +11,8 @@ from typing import BinaryIO, Literal
 from reelgym.errors import MediaError
 from reelgym.video.clock import MICRO
 from reelgym.video.places import about, opened_place, read_span
-from reelgym.video.remote import scheme_of
+from reelgym.video.places import stamp as stamp_of
+from reelgym.video.remote import About, scheme_of
 from reelgym.video.source import LIMIT_SECONDS
 from reelgym.video.timeline import examine
 from reelgym.video.types import Video
@@ -20,6 +21,10 @@ QUICK_BYTES = 1024**3
 """Size above which `auto` takes the quick identity; ours."""
 
 _PIECE = 1024**2
+
+_KEPT_IDENTITIES = 4096
+_identities: dict[tuple[str, About, Scheme], str] = {}
+"""Contents known in this process, by place and version of the file."""
 
 Scheme = Literal["full", "quick"]
 """How content is named: by all bytes, or by size, version and the first, middle and last MiB."""
@@ -46,6 +51,38 @@ def identify(path: str, scheme: Scheme = "full", *, limit_seconds: float = LIMIT
                 return "full:" + hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError) as error:
             raise MediaError(path, "open", getattr(error, "strerror", None) or str(error)) from error
+
+
+def identify_once(path: str, scheme: Scheme = "full") -> str:
+    """Return `identify`, from memory while the file keeps size, time of change and inode (remote: its version tag)."""
+    version = _version(path, scheme)
+    if version is None:
+        return identify(path, scheme)
+    if version not in _identities:
+        identity = identify(path, scheme)
+        if _version(path, scheme) != version:
+            return identity  # It changed while it was read.
+        _identities[version] = identity
+    return _identities[version]
+
+
+def vouch(path: str, identity: str, stamp: tuple[int, int]) -> None:
+    """Note that a file that has this `places.stamp` has this content, so that `identify_once` need not read it.
+
+    Raises:
+        MediaError: The file is not there.
+    """
+    version = _version(path, scheme_of_identity(identity))
+    if version is not None and stamp_of(path) == stamp:
+        _identities[version] = identity
+
+
+def _version(path: str, scheme: Scheme) -> tuple[str, About, Scheme] | None:
+    """Return what tells one version of a file from another, None where nothing does; makes room in `_identities`."""
+    told = about(path)
+    while len(_identities) >= _KEPT_IDENTITIES:
+        del _identities[next(iter(_identities))]
+    return (path if scheme_of(path) else os.path.realpath(path), told, scheme) if told.tag else None
 
 
 def scheme_of_identity(identity: str) -> Scheme:

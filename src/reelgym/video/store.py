@@ -18,9 +18,7 @@ from reelgym.errors import MediaError, RequestError, WorkError
 from reelgym.video import packed
 from reelgym.video.decode import read_many
 from reelgym.video.packed import Encoding, Packed
-from reelgym.video.places import about
-from reelgym.video.probing import identify, scheme_of_identity
-from reelgym.video.remote import About, scheme_of
+from reelgym.video.probing import identify_once, scheme_of_identity
 from reelgym.video.types import Frames, FrameSpec
 
 LIMIT_BYTES = 20 * 1024**3
@@ -99,7 +97,6 @@ class Store:
         self.encoding = Encoding.parse(encoding or os.environ.get("REELGYM_STORE_ENCODING") or "raw")
         self._hits = self._misses = self._rebuilt = 0
         self._verified: set[str] = set()
-        self._identities: dict[tuple[str, About, str], str] = {}
         self._written = 0
         self._known = 0
         try:
@@ -221,17 +218,12 @@ class Store:
     def _checked(self, identity: str, path: str | None) -> str:
         """Return the path if the file there has this content; it is hashed once per process and version."""
         if path is None:
-            raise MediaError(identity, "open", "not in the frame store and no file is known for it; give --media-root")
+            raise MediaError(identity, "open", "not in the frame store, and no file is known that holds it")
         try:
-            told = about(path)
+            actual = identify_once(path, scheme_of_identity(identity))
         except MediaError as error:
             raise MediaError(path, "open", f"{error.reason}; the content {identity} is needed from it") from error
-        place = path if scheme_of(path) else os.path.realpath(path)
-        scheme = scheme_of_identity(identity)
-        version = (place, told, scheme)
-        if version not in self._identities:
-            self._identities[version] = identify(path, scheme)
-        if (actual := self._identities[version]) != identity:
+        if actual != identity:
             change = f"the file has changed: its content is {actual}, asked for is {identity}"
             raise MediaError(path, "open", f"{change}; restore it or make the dataset again")
         return path
