@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
 
 from reelgym.scoring.choice import choice_chance, parse_choice
 from reelgym.scoring.number import number_parts, parse_number
+from reelgym.scoring.published import KINDS, published
 from reelgym.scoring.span import GRID, iou, parse_span, span_chance, span_parts
-from reelgym.scoring.words import edits, parse_words, word_parts
+from reelgym.scoring.words import parse_words, rouge, word_error_rate, word_parts
 
 ANIMALS = ["a cat", "a dog", "A fish.", "a cat"]
 
@@ -90,14 +92,77 @@ def test_measures_of_a_text() -> None:
     assert parse_words("w " * 3000) is None
 
 
-@given(st.lists(st.sampled_from("abc"), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
-def test_edits_agree_with_the_recursion(one: list[str], other: list[str]) -> None:
+@given(st.lists(st.sampled_from("abc"), max_size=6), st.lists(st.sampled_from("abc"), min_size=1, max_size=6))
+def test_word_errors_agree_with_the_recursion(one: list[str], other: list[str]) -> None:
     def slow(a: list[str], b: list[str]) -> int:
         if not a or not b:
             return len(a) + len(b)
         return min(slow(a[1:], b) + 1, slow(a, b[1:]) + 1, slow(a[1:], b[1:]) + (a[0] != b[0]))
 
-    assert edits(one, other) == slow(one, other)
+    assert word_error_rate(" ".join(one), " ".join(other)) == pytest.approx(slow(one, other) / len(other))
+
+
+@settings(max_examples=40)
+@given(st.text("abcdefgs RUNing,.!?'", max_size=40), st.text("abcdefgs RUNing,.!?'", max_size=40))
+def test_rouge_of_plain_text_is_that_of_the_library_as_the_papers_call_it(reply: str, truth: str) -> None:
+    theirs = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True).score(truth, reply)
+    assert list(rouge(reply, truth).values()) == [found.fmeasure for found in theirs.values()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "truth", "value"),
+    [
+        ("choice", " B ", "B", 1.0),
+        ("choice", "B.", "B", 0.0),  # String equality.
+        ("choice", "b", "B", 0.0),
+        ("number", "3", "3", 1.0),
+        ("number", "3.0", "3", 0.0),  # One is written with a point.
+        ("number", "3.004", "3.0", 1.0),  # Both round to 3.00.
+        ("number", "3.006", "3.0", 0.0),
+        ("number", "1,200", "1200.0", 1.0),  # A comma counts as a point.
+        ("number", "1200", "1,200", 0.0),
+        ("number", "three", "3", 0.0),
+        ("number", "nan", "3", 0.0),
+        ("number", "3 cats", "3", 0.0),
+        ("ocr", "WAY OUT", "WAY OUT", 1.0),
+        ("ocr", "way OUT", "WAY OUT", 0.5),  # Case counts: one of two words is wrong.
+        ("ocr", "a b c d e", "a", 0.0),  # Four wrong of one, clipped.
+        ("ocr", "", "a", 0.0),
+        ("ocr", "a\n  b", "a b", 1.0),
+        ("text", "runs", "running", 2 / 3),  # Both stem to run; there are no pairs: (1 + 0 + 1) / 3.
+        ("text", "A man opens a door.", "the man opens the door slowly", (6 / 11 + 2 / 9 + 6 / 11) / 3),
+        ("text", "", "a", 0.0),
+        ("regression", "8", "10", 1 - (2 + 1e-9) / (10 + 1e-9)),
+        ("regression", "10", "10", 1 - 1e-9 / (10 + 1e-9)),
+        ("regression", "31", "10", 0.0),  # The error of 2.1 is clipped to 1.
+        ("regression", "0", "0", 0.0),  # 1e-9 / 1e-9: their code pays nothing where the truth is 0.
+        ("regression", "1,000", "1000", 1 - 1e-9 / (1000 + 1e-9)),
+        ("regression", "about 10", "10", 0.0),
+        ("regression", "nan", "10", 0.0),  # Where we differ: theirs pays 1.
+        ("regression", "inf", "10", 0.0),
+    ],
+)
+def test_published_metrics_give_what_the_hand_says(kind: str, reply: str, truth: str, value: float) -> None:
+    assert published(kind, reply, truth) == pytest.approx(value, abs=1e-15)
+
+
+def test_answers_in_other_scripts_are_read() -> None:
+    assert parse_number("\u0663\u066b\u0665") == 3.5  # Arabic-Indic digits and point.
+    assert parse_number("\uff11\uff12") == 12.0
+    assert parse_choice("\uff22", ANIMALS) == 1
+    # Han without spaces: every character is a word. Three of four are common; the last differs.
+    parts = word_parts("\u7ea2\u8272\u6c7d\u8f66", "\u7ea2\u8272\u6c7d\u8239")
+    assert (parts["rouge1"], parts["word_accuracy"]) == (0.75, 0.75)
+    assert (
+        published(
+            "text",
+            "\u043a\u0440\u0430\u0441\u043d\u0430\u044f \u043c\u0430\u0448\u0438\u043d\u0430",
+            "\u043a\u0440\u0430\u0441\u043d\u0430\u044f \u043c\u0430\u0448\u0438\u043d\u0430",
+        )
+        == 1.0
+    )
+    assert parse_number("\u4e09") is None  # A number in words, in any language, is none.
+    assert parse_number("three") is None
 
 
 @pytest.mark.parametrize(
@@ -133,9 +198,11 @@ def test_chance_of_an_interval_is_the_mean_over_the_grid() -> None:
     assert span_chance((0.0, 30.0), 30.0)["iou"] == pytest.approx((GRID + 2) / 3 / GRID)
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=40))
 def test_no_text_raises(text: str) -> None:
     parse_choice(text, ANIMALS)
     parse_number(text)
     parse_span(text)
+    assert all(0 <= published(kind, text, "3") <= 1 for kind in KINDS)
     assert parse_words(text) is None or 0 <= word_parts(text, "a dog runs")["rouge"] <= 1

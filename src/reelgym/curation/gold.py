@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Literal
 
 from reelgym.data.sample import Sample
+from reelgym.data.templates import Variant
 
 
-def gold_reply(sample: Sample, word: Callable[[float], str], variant: Literal["direct", "tagged"]) -> str:
+def gold_reply(sample: Sample, word: Callable[[float], str], variant: Variant) -> str:
     """Return the right reply to a masked-video-prediction sample, with the observation that leads to it.
 
     The observation names the state of each context frame, before and after the gap, then the state of each candidate
@@ -20,7 +20,7 @@ def gold_reply(sample: Sample, word: Callable[[float], str], variant: Literal["d
     Args:
         sample: A sample of the task `mvp`.
         word: From a time in seconds to one short word for what the video shows then.
-        variant: `tagged` for observation, think and answer; `direct` for the bare answer.
+        variant: `direct` for the bare answer; any other for observation, think and answer.
 
     Returns:
         The reply as text, without an end token.

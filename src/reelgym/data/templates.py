@@ -1,4 +1,4 @@
-"""What a policy is told about the form of its reply: `direct` (the bare answer) or `tagged` (look, reason, answer)."""
+"""What a policy is told about the form of its reply: the bare answer, or to look, reason and answer under tags."""
 
 from __future__ import annotations
 
@@ -8,10 +8,28 @@ from typing import Literal
 from reelgym.data.messages import Message, Text
 from reelgym.errors import RequestError, unknown
 
-Variant = Literal["direct", "tagged"]
+Variant = Literal["direct", "tagged", "videop2r", "videop2r_opened"]
 
 TAGS = ("observation", "think", "answer")
 """The segments of a tagged reply, in order: VideoP2R's perception, reasoning and answer (arXiv 2511.11113)."""
+
+OPENINGS = {"observation": "Based on the question, I need to notice", "think": "Based on the observations,"}
+"""The fixed words that VideoP2R's segments open with."""
+
+
+def _three_parts(opened: bool) -> str:
+    """Return the long instruction; its structure is that of VideoP2R's prompt, its wording ours."""
+    look, reason = (f' Open it with "{words}"' if opened else "" for words in OPENINGS.values())
+    return (
+        "\nReply in three parts, all of them and in this order; do not stop after the first.\n"
+        "<observation>First work out what the question needs you to notice. Then write one paragraph of what is seen "
+        "that bears on it: who and what, where, when, how many, and how it changes. Say no answer and name no option "
+        f"yet.{look + ' and run on into the evidence.' if look else ''}</observation>\n"
+        "<think>Reason step by step from the observation, as one talks to oneself: weigh, doubt, check again."
+        f"{reason + '.' if reason else ''}</think>\n"
+        "<answer>The answer only, short, and in agreement with both parts before.</answer>"
+    )
+
 
 INSTRUCTIONS: dict[str, str] = {
     "direct": "\nReply with the answer only.",
@@ -19,8 +37,15 @@ INSTRUCTIONS: dict[str, str] = {
         "\nReply in this form: <observation>what you see</observation><think>your reasoning</think>"
         "<answer>the answer only</answer>"
     ),
+    "videop2r": _three_parts(False),
+    "videop2r_opened": _three_parts(True),
 }
-"""Instruction text by variant. Ours: the papers' own prompts are longer and tied to one benchmark format."""
+"""Instruction text by variant; one serves generation, SFT, RL and inference. The wording is ours."""
+
+
+def is_tagged(variant: str) -> bool:
+    """Return whether replies to a variant have tags."""
+    return variant != "direct"
 
 
 def with_instruction(messages: tuple[Message, ...], variant: str) -> tuple[Message, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reelgym.data.sample import Sample
+from reelgym.data.templates import INSTRUCTIONS
 from reelgym.errors import RequestError, unknown
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import Progress, evaluate
@@ -39,17 +40,18 @@ def prompts(prompt: str, model: str) -> list[str]:
     """Return the instructions to ask a model with.
 
     Args:
-        prompt: `direct`, `tagged`, `both`, or `auto`: the one a run was trained with, both for any other model.
+        prompt: A variant of `INSTRUCTIONS`, `both` (direct and tagged), or `auto`: the one a run was trained with, both
+            for any other model.
         model: Name, folder, `RUN` or `RUN@step-N`.
     """
-    if prompt in VARIANTS:
+    if prompt in INSTRUCTIONS:
         return [prompt]
     if prompt not in ("auto", "both"):
-        raise unknown("prompt", prompt, ("auto", "both", *VARIANTS))
+        raise unknown("prompt", prompt, ("auto", "both", *INSTRUCTIONS))
     config = Path(model.partition("@")[0], "config.json")
     if prompt == "auto" and config.is_file():
         variant = json.loads(config.read_text(encoding="utf-8")).get("variant")
-        return [variant] if variant in VARIANTS else list(VARIANTS)
+        return [variant] if variant in INSTRUCTIONS else list(VARIANTS)
     return list(VARIANTS)
 
 

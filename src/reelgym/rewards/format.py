@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from reelgym.data.templates import TAGS
+from reelgym.data.form import faults
+from reelgym.data.templates import INSTRUCTIONS, TAGS, Variant, is_tagged
 from reelgym.data.trajectory import Group
 from reelgym.errors import unknown
 from reelgym.rewards.base import Reward, Scores
 
-_TAGGED = re.compile(r"\s*" + r"\s*".join(rf"<{tag}>(.*?)</{tag}>" for tag in TAGS) + r"\s*", re.DOTALL)
 _ANY_TAG = re.compile(rf"</?(?:{'|'.join(TAGS)})>")
 
 
@@ -22,7 +22,8 @@ class Format(Reward):
     """1 if the reply has the form that its instruction asked for, else 0.
 
     `tagged`: `<observation>..</observation><think>..</think><answer>..</answer>`, each tag exactly once, none empty,
-    only white space around them. `direct`: some text and none of these tags.
+    only white space around them (`data.form.faults` finds nothing); `videop2r_opened` also wants the fixed opening
+    words. `direct`: some text and none of these tags.
     Limits: says nothing of what stands inside the tags; the accuracy of an answer that cannot be read is 0 by itself.
 
     Attributes:
@@ -30,12 +31,12 @@ class Format(Reward):
     """
 
     name: ClassVar[str] = "format"
-    variant: Literal["tagged", "direct"] = "tagged"
+    variant: Variant = "tagged"
 
     def __post_init__(self) -> None:
         """Refuse an unknown variant."""
-        if self.variant not in ("tagged", "direct"):
-            raise unknown("format variant", self.variant, ["tagged", "direct"])
+        if self.variant not in INSTRUCTIONS:
+            raise unknown("format variant", self.variant, INSTRUCTIONS)
 
     def score(self, group: Group) -> Scores:
         """Return (G, 1) of 0 and 1."""
@@ -49,11 +50,6 @@ class Format(Reward):
         >>> Format("direct").valid("3, 1, 2")
         True
         """
-        if self.variant == "direct":
-            return bool(reply.strip()) and not _ANY_TAG.search(reply)
-        match = _TAGGED.fullmatch(reply)
-        return (
-            match is not None
-            and all(part.strip() for part in match.groups())
-            and len(_ANY_TAG.findall(reply)) == 2 * len(TAGS)
-        )
+        if is_tagged(self.variant):
+            return not faults(reply, opened=self.variant == "videop2r_opened")
+        return bool(reply.strip()) and not _ANY_TAG.search(reply)

@@ -6,6 +6,7 @@ Reference: the multiple-choice reward of Video-R1 (arXiv 2503.21776), which Vide
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -18,9 +19,9 @@ _NAMED = re.compile(r"[(\[]?([A-Za-z])[)\]]?\s*[.:)]?\s*(.*)", re.DOTALL)
 def parse_choice(text: str, options: Sequence[str]) -> int | None:
     """Return the place of the option that the whole text names, counted from 0, or None.
 
-    It is named by its letter, by its letter and its text, or by its text alone; case, spaces and a full stop at the end
-    do not matter. A text that two options share names none, a letter beside another option's text names none, and a
-    letter is never picked out of a sentence.
+    It is named by its letter, by its letter and its text, or by its text alone; case, spaces, wide letters and a full
+    stop at the end do not matter. A text that two options share names none, a letter beside another option's text names
+    none, and a letter is never picked out of a sentence.
 
     >>> parse_choice("(b)", ["a cat", "a dog"]), parse_choice("B. a dog", ["a cat", "a dog"])
     (1, 1)
@@ -29,6 +30,7 @@ def parse_choice(text: str, options: Sequence[str]) -> int | None:
     """
     if len(text) > _LONGEST:
         return None
+    text = unicodedata.normalize("NFKC", text)
     texts = [_plain(option) for option in options]
     found = _NAMED.fullmatch(text.strip())
     if found is not None:
@@ -50,4 +52,4 @@ def choice_chance(count: int) -> dict[str, float]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).lower().removesuffix(".")
+    return " ".join(unicodedata.normalize("NFKC", text).split()).lower().removesuffix(".")

@@ -1,18 +1,26 @@
-"""Scores of free text: word error rate and ROUGE.
+"""Scores of free text: word error rate (by jiwer) and ROUGE (by rouge-score).
 
 Reference: the OCR and free-form rewards of Video-R1 (arXiv 2503.21776), which VideoP2R (arXiv 2511.11113) takes over;
-ROUGE is Lin's (2004). Where we differ: words are not stemmed, and letters of every script are words.
+ROUGE is Lin's (2004). On text of plain Latin letters and digits both are exactly theirs. Where we differ: letters of
+every script are words, and in scripts that put no spaces between words every character is one.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-_WORD = re.compile(r"\w+")
+if TYPE_CHECKING:
+    from rouge_score.rouge_scorer import RougeScorer
+
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+"""Thai, Lao, Burmese, Khmer, Kana and Han."""
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_SPLIT = re.compile(rf"([{_UNSPACED}])")
 _MOST = 2_000
+_STEMMED_FROM = 4
+"""Letters from which rouge-score stems a word."""
 
 
 def parse_words(text: str) -> str | None:
@@ -24,56 +32,69 @@ def word_parts(reply: str, truth: str) -> dict[str, float]:
     """Return every measure of a text, each in [0, 1].
 
     * exact: 1 if the words are the same, case and punctuation aside.
-    * word_accuracy: 1 - WER, not below 0: word insertions, deletions and substitutions over the words of the truth,
-      split at spaces, case and punctuation kept.
-    * rouge1, rouge2, rouge_l: F measures of common words, word pairs and the longest common subsequence.
-    * rouge: their mean, VideoP2R's free-form reward. A truth of one word has no pairs: there rouge2 is exact.
+    * word_accuracy: 1 - WER, not below 0.
+    * rouge1, rouge2, rouge_l: see `rouge`; a truth of one word has no pairs: there rouge2 is exact.
+    * rouge: their mean.
     """
     said, right = _words(reply), _words(truth)
     exact = float(said == right)
-    pairs = _overlap(list(pairwise(said)), list(pairwise(right)))
-    measures = {
-        "rouge1": _overlap(said, right),
-        "rouge2": pairs if len(right) > 1 else exact,
-        "rouge_l": _f(_common(said, right), len(said), len(right)),
-    }
-    spoken, written = reply.split(), truth.split()
-    wrong = edits(spoken, written) / max(1, len(written))
-    accuracy = max(0.0, 1.0 - wrong)
+    measures = rouge(reply, truth)
+    if len(right) <= 1:
+        measures["rouge2"] = exact
+    accuracy = max(0.0, 1.0 - word_error_rate(reply, truth))
     return {"exact": exact, "word_accuracy": accuracy} | measures | {"rouge": sum(measures.values()) / len(measures)}
 
 
-def edits(reply: Sequence[str], truth: Sequence[str]) -> int:
-    """Return the least number of insertions, deletions and substitutions that make one sequence the other.
+def word_error_rate(reply: str, truth: str) -> float:
+    """Return word insertions, deletions and substitutions over the words of the truth, case and punctuation kept.
 
-    >>> edits("a b c".split(), "a x c d".split())
-    2
+    It may exceed 1. Against a truth without words it is 0 for a reply without any, else 1.
+
+    >>> word_error_rate("a b c", "a x c d")
+    0.5
     """
-    row = list(range(len(truth) + 1))
-    for count, word in enumerate(reply, 1):
-        corner, row[0] = row[0], count
-        for column, right in enumerate(truth, 1):
-            corner, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, corner + (word != right))
-    return row[-1]
+    import jiwer
+
+    said, right = _spaced(reply), _spaced(truth)
+    if not right:
+        return float(bool(said))
+    return float(jiwer.wer(right, said)) if said else 1.0
+
+
+def rouge(reply: str, truth: str) -> dict[str, float]:
+    """Return `rouge1`, `rouge2`, `rouge_l`: F measures of common words, word pairs and longest common subsequence.
+
+    Words are without case and stemmed.
+
+    >>> rouge("a red car", "a red bus")["rouge2"]
+    0.5
+    """
+    found = _scorer().score(truth, reply)
+    names = {"rouge1": "rouge1", "rouge2": "rouge2", "rouge_l": "rougeL"}
+    return {name: float(found[theirs].fmeasure) for name, theirs in names.items()}
+
+
+@lru_cache(maxsize=1)
+def _scorer() -> RougeScorer:
+    # It reads a dictionary's worth of modules: only those who score text wait for it.
+    from nltk.stem.porter import PorterStemmer
+    from rouge_score.rouge_scorer import RougeScorer
+
+    stemmer = PorterStemmer()
+
+    class Tokenizer:
+        """As rouge-score's own, for every script."""
+
+        def tokenize(self, text: str) -> list[str]:
+            return [stemmer.stem(word) if len(word) >= _STEMMED_FROM else word for word in _words(text)]
+
+    return RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=Tokenizer())
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return _WORD.findall(text.lower())
 
 
-def _overlap(reply: Sequence[object], truth: Sequence[object]) -> float:
-    return _f((Counter(reply) & Counter(truth)).total(), len(reply), len(truth))
-
-
-def _f(common: int, reply: int, truth: int) -> float:
-    return 2 * common / (reply + truth) if common else 0.0
-
-
-def _common(reply: Sequence[str], truth: Sequence[str]) -> int:
-    """Return the length of the longest common subsequence."""
-    row = [0] * (len(truth) + 1)
-    for word in reply:
-        corner = 0
-        for column, right in enumerate(truth, 1):
-            corner, row[column] = row[column], corner + 1 if word == right else max(row[column], row[column - 1])
-    return row[-1]
+def _spaced(text: str) -> str:
+    """Return the words of a text with one space between them."""
+    return " ".join(_SPLIT.sub(r" \1 ", text).split())

@@ -6,7 +6,7 @@ and export.
 Example. `Which animal is it?` with the options a cat and a dog; answer `B`.
 How it is scored. By the kind of answer, in `evidence.kind`: `choice` (the right letter), `number` (the same two
 decimals), `regression` (1 - relative error), `ocr` (1 - word error rate), `text` (mean of three ROUGE measures), `span`
-(intersection over union). Every other measure of the kind is a part.
+(intersection over union). Every other measure of the kind is a part; `published` is what the papers' own code gives.
 Limits. Numbers and texts have no finite set of answers: their chance is 0, which says that none was enumerated. Free
 text is compared by words; a right answer in other words scores low.
 References. The kinds and their rewards are those of Video-R1 (arXiv 2503.21776) and VideoP2R (arXiv 2511.11113); spans
@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NoReturn
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import RequestError
 from reelgym.scoring import Score, answer_text, corrected
+from reelgym.scoring import published as papers
 from reelgym.scoring.choice import LETTERS, choice_chance, choice_parts, parse_choice
 from reelgym.scoring.number import number_parts, parse_number
 from reelgym.scoring.span import parse_span, span_chance, span_parts
@@ -150,15 +151,17 @@ class Labelled(Task):
         kind = KINDS[sample.evidence["kind"]]
         text = answer_text(reply)
         parsed = None if text is None else kind.parse(text, sample)
-        chances = kind.chance(sample)
+        chances = _chances(sample)
         parts = dict.fromkeys(chances, 0.0) if parsed is None else kind.parts(parsed, sample)
+        if "published" in chances:
+            parts["published"] = papers.published(sample.evidence["kind"], text or "", _text(sample))
         skill = {f"{name}_corrected": corrected(part, chances[name]) for name, part in parts.items()}
         return Score(value=parts[kind.value], parts=parts | skill, valid=parsed is not None, parsed=parsed)
 
     def chance(self, sample: Sample) -> dict[str, float]:
         """Return the chance of every part and of `value`; 0 for numbers and texts, of which none is enumerated."""
         kind = KINDS[sample.evidence["kind"]]
-        chances = kind.chance(sample)
+        chances = _chances(sample)
         return chances | {f"{name}_corrected": 0.0 for name in chances} | {"value": chances[kind.value]}
 
     def gold(self, sample: Sample) -> str:
@@ -174,6 +177,13 @@ class Labelled(Task):
         if sample.evidence["kind"] == "span":
             return {"whole_video": f"0 - {sample.evidence['duration_seconds']:.6f}"}
         return {}
+
+
+def _chances(sample: Sample) -> Parts:
+    """Return the chance of every measure; that of `published` is the value's."""
+    name = sample.evidence["kind"]
+    chances = KINDS[name].chance(sample)
+    return chances | ({"published": chances[KINDS[name].value]} if name in papers.KINDS else {})
 
 
 def _refuse() -> NoReturn:
