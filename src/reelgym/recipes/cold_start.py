@@ -113,7 +113,7 @@ def ground(videos: int = VIDEOS, per_video: int = PER_VIDEO, seed: int = 0) -> p
 def _examples(videos: int, per_video: int, direct_every: int, drills: int, seed: int) -> Data:
     found = ground(videos, per_video, seed)
     examples = []
-    for index, sample in enumerate(_told_apart(found)):
+    for index, sample in enumerate(told_apart(found)):
         variant: Variant = "direct" if index % direct_every == 0 else "tagged"
         reply = gold_reply(sample, found.word(sample), variant)
         examples.append(Example(with_instruction(sample.messages, variant), reply))
@@ -122,11 +122,11 @@ def _examples(videos: int, per_video: int, direct_every: int, drills: int, seed:
 
 def _texts(videos: int, per_video: int, drills: int, seed: int) -> Data:
     found = ground(videos, per_video, seed)
-    examples = [Example(QUESTION, gold_reply(one, found.word(one), "tagged")) for one in _told_apart(found)]
+    examples = [Example(QUESTION, gold_reply(one, found.word(one), "tagged")) for one in told_apart(found)]
     return Data(examples + _drills(drills, seed), found.dataset.media(proving.store()))
 
 
-def _told_apart(found: proving.Ground) -> list[Sample]:
+def told_apart(found: proving.Ground) -> list[Sample]:
     """Return the puzzles whose candidates show different squares: only there does the chain decide the answer."""
     kept = []
     for sample in found.dataset.samples:

@@ -75,14 +75,11 @@ def mvp(*, model: str = "tiny", data: str = "", size: Size = "auto", variant: st
         variant: Instruction appended to each question: `tagged` or `direct`.
         seed: Of order, sampling and rendered videos.
     """
-    tiny = model.startswith("tiny")
-    chosen = ("tiny" if tiny else "3b-24gb") if size == "auto" else size
-    if chosen not in SIZES:
-        raise unknown("size", chosen, SIZES)
+    chosen = size_of(model, size)
     if data:
         train, test = dataset(data, "train"), dataset(data, "test", EVAL_SAMPLES, seed)
-    elif tiny:
-        train, test = Later(_world, "train", 120, 6, seed), Later(_world, "test", 32, 3, seed)
+    elif model.startswith("tiny"):
+        train, test = world_data("train", 120, 6, seed), world_data("test", 32, 3, seed)
     else:
         raise RequestError(f"recipe mvp with model={model} needs data=DATASET: make one with `reelgym synth`")
     return RLRun(
@@ -94,6 +91,19 @@ def mvp(*, model: str = "tiny", data: str = "", size: Size = "auto", variant: st
         algorithm=GRPO(),
         config=replace(SIZES[chosen], seed=seed),
     )
+
+
+def size_of(model: str, size: Size) -> str:
+    """Return the key of `SIZES`: as asked, or by the model's name where `size` is `auto`."""
+    chosen = ("tiny" if model.startswith("tiny") else "3b-24gb") if size == "auto" else size
+    if chosen not in SIZES:
+        raise unknown("size", chosen, SIZES)
+    return chosen
+
+
+def world_data(split: Split, videos: int, per_video: int, seed: int) -> Data:
+    """Return puzzles on rendered videos, made when they are first looked at."""
+    return Later(_world, split, videos, per_video, seed)
 
 
 def _world(split: Split, videos: int, per_video: int, seed: int) -> Data:

@@ -1,0 +1,200 @@
+"""Process-aware training: perception and reasoning rewarded apart, on puzzles that verify both by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from reelgym.algorithms import GRPO, PAGRPO, Algorithm
+from reelgym.curation import gold_reply
+from reelgym.data.sample import Sample, Split
+from reelgym.data.templates import with_instruction
+from reelgym.errors import RequestError
+from reelgym.judges import Reader
+from reelgym.judges.reader import question, relabelled
+from reelgym.recipes import cold_start as seeing
+from reelgym.recipes import proving, recipe
+from reelgym.recipes.inputs import Later, dataset
+from reelgym.recipes.mvp import EVAL_SAMPLES, SIZES, Size, size_of, world_data
+from reelgym.rewards import (
+    Accuracy,
+    Case,
+    Expression,
+    Format,
+    Gate,
+    Length,
+    Perception,
+    Rescale,
+    Rubric,
+    SegmentFormat,
+    Stack,
+    Sum,
+)
+from reelgym.training.config import Data, Example, RLRun, SFTConfig, SFTRun
+from reelgym.training.judging import Observed, observation
+
+OBSERVATION, REASONING = "observation", "think+answer"
+WINDOWS = {OBSERVATION: (128, 320), REASONING: (320, 512)}
+"""VideoP2R's windows of a segment's length, in tokens (arXiv 2511.11113)."""
+LENGTH_PAY = 0.2
+"""What a segment within its window earns on top (arXiv 2511.11113)."""
+TRIED = 96
+"""Gold observations that a reader is tried on. Ours."""
+
+Separation = Literal["segments", "none"]
+
+
+def segment_reward(accuracy: Expression, of: str, *, length: bool) -> Sum:
+    """Return accuracy + format + length of one segment (VideoP2R, arXiv 2511.11113, equation 5).
+
+    Args:
+        accuracy: Of the segment, in [0, 1] or below 0 where it is corrected for chance.
+        of: `observation` or `think+answer`.
+        length: Whether a length within the segment's window earns 0.2 where accuracy and format are both above 0.
+    """
+    form = SegmentFormat(of)
+    terms: tuple[Expression, ...] = (accuracy, form)
+    if length:
+        paid = Rescale(Length(*WINDOWS[of], of), LENGTH_PAY)
+        terms = (*terms, Gate(Gate(paid, form), accuracy))
+    return Sum(terms)
+
+
+def process_rubric(*, perception: bool = True, reasoning: bool = True, length: bool = True) -> Rubric:
+    """Return VideoP2R's rubric, whole or without one of its parts.
+
+    Without perception it is the process-agnostic one: accuracy, format of the whole reply and length of the reasoning,
+    on all tokens. Without reasoning only the observation is scored.
+    """
+    if not perception and not reasoning:
+        raise RequestError("perception=false and reasoning=false leave no reward: keep one of them")
+    if not perception:
+        form, paid = Format("tagged"), Rescale(Length(*WINDOWS[REASONING], REASONING), LENGTH_PAY)
+        whole: tuple[Expression, ...] = (Accuracy(), form)
+        return Rubric(expression=Sum((*whole, Gate(Gate(paid, form), Accuracy())) if length else whole))
+    columns = {OBSERVATION: segment_reward(Perception(), OBSERVATION, length=length)}
+    if reasoning:
+        columns[REASONING] = segment_reward(Accuracy(), REASONING, length=length)
+    return Rubric(expression=Stack(tuple(columns), tuple(columns.values())))
+
+
+@recipe
+def process_mvp(
+    *,
+    model: str = "tiny",
+    data: str = "",
+    size: Size = "auto",
+    untried: bool = False,
+    perception: bool = True,
+    reasoning: bool = True,
+    separation: Separation = "segments",
+    cross: float = 0.0,
+    seed: int = 0,
+) -> RLRun:
+    """MVP (arXiv 2601.03781) with perception and reasoning rewarded apart: no labels, no judge but a frozen reader.
+
+    The observation is worth what a frozen copy of the starting policy scores from it alone, without pixels; think and
+    answer are worth what the puzzle's own scorer gives. PA-GRPO (VideoP2R, arXiv 2511.11113) credits each on its own
+    tokens. The combination is ours. The run refuses to start unless the reader reads gold observations: start from what
+    `process_cold_start` made.
+
+    Args:
+        model: What to start from: a run of `process_cold_start`, a folder, a hub name.
+        data: Dataset folder made by `reelgym synth`; the embedded world where empty.
+        size: As for `mvp`.
+        untried: Whether to go on with a reader that was never tried: gold observations are known for the world alone.
+        perception: Whether the observation is rewarded; without it this is plain GRPO with format.
+        reasoning: Whether think and answer are rewarded.
+        separation: `segments`: each reward on its own tokens; `none`: both on all tokens.
+        cross: Share of the reasoning's advantage that observation tokens take too.
+        seed: Of order, sampling and rendered videos.
+    """
+    chosen = size_of(model, size)
+    algorithm: Algorithm = GRPO()
+    if perception:
+        algorithm = PAGRPO(credit="own" if separation == "segments" else "all", cross=cross)
+    elif separation != "segments" or cross:
+        raise RequestError("separation and cross need perception=true: without it there is one reward on all tokens")
+    if perception and data and not untried:
+        raise RequestError(
+            f"the reader cannot be tried on {data}: its gold observations are not known. "
+            "Try the model on the embedded world first (leave data out), then give untried=true"
+        )
+    return RLRun(
+        policy=model,
+        data=dataset(data, "train") if data else world_data("train", 120, 6, seed),
+        eval_data=dataset(data, "test", EVAL_SAMPLES, seed) if data else world_data("test", 32, 3, seed),
+        rubric=process_rubric(perception=perception, reasoning=reasoning, length=chosen != "tiny"),
+        algorithm=algorithm,
+        judge=Reader(max_tokens=SIZES[chosen].max_completion_tokens) if perception else None,
+        gold=Later(_gold, "test", 32, 3, seed) if perception and not data else None,
+        config=replace(SIZES[chosen], seed=seed),
+    )
+
+
+@recipe
+def process_cold_start(*, model: str = "tiny", steps: int = 150, lr: float = 5e-4, seed: int = 0) -> SFTRun:
+    """Teach a cold-started embedded model to read too: to answer from an observation, its candidates renumbered.
+
+    Half of a step's examples are reader examples (question, gold observation, no pixels); the rest are the cold start's
+    own, so that nothing is forgotten. Ours.
+
+    Args:
+        model: What to start from.
+        steps: Optimisation steps of 64 examples.
+        lr: Peak learning rate.
+        seed: Of videos, puzzles and order.
+    """
+    config = SFTConfig(
+        steps=steps,
+        lr=lr,
+        warmup_steps=20,
+        schedule="linear",
+        weight_decay=0.01,
+        examples_per_step=64,
+        feature_cache_prompts=64,
+        micro_batch_tokens=5000,
+        save_every=50,
+        seed=seed,
+    )
+    return SFTRun(policy=model, data=Later(_seeing_and_reading, seed), config=config)
+
+
+def _gold(split: Split, videos: int, per_video: int, seed: int) -> Data:
+    ground = proving.prepare(
+        proving.world_folder(f"mvp-{seed}"), split=split, videos=videos, per_video=per_video, seed=seed
+    )
+    items = []
+    for sample in ground.dataset.samples[:TRIED]:
+        said = observation(gold_reply(sample, ground.word(sample), "tagged"))
+        items.append(Observed(sample, said or ""))
+    return Data(items, ground.dataset.media(proving.store()))
+
+
+def reader_example(sample: Sample, word: Callable[[float], str], key: str) -> Example:
+    """Return what a reader has to learn from one puzzle: its gold observation in, its thinking and answer out.
+
+    Args:
+        sample: A sample of the task `mvp`.
+        word: From a time in seconds to what the video shows then.
+        key: The candidates' new numbers are drawn from it.
+    """
+    said = observation(gold_reply(sample, word, "tagged"))
+    case, _ = relabelled(Case(sample, said, key))
+    pool = sample.evidence["candidate_times"]
+    shown = [word(pool[number - 1]) for number in sample.answer]
+    thought = " ".join(f"{square} {number}" for square, number in zip(shown, case.sample.answer, strict=True))
+    answer = ", ".join(map(str, case.sample.answer))
+    reply = f"<think> {thought}</think><answer>{answer}</answer>"
+    return Example(question(case.sample, case.observation or ""), reply)
+
+
+def _seeing_and_reading(seed: int) -> Data:
+    found = seeing.ground(seed=seed)
+    examples: list[Example] = []
+    for sample in seeing.told_apart(found):
+        word = found.word(sample)
+        examples.append(reader_example(sample, word, f"cold start {seed} {sample.id}"))
+        examples.append(Example(with_instruction(sample.messages, "tagged"), gold_reply(sample, word, "tagged")))
+    return Data(examples, found.dataset.media(proving.store()))
