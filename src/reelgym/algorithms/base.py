@@ -34,6 +34,10 @@ class LossSum:
     count: Tensor
     metrics: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
+    def detach(self) -> LossSum:
+        """Return the same numbers without their graph."""
+        return LossSum(self.total.detach(), self.count, self.metrics)
+
     @staticmethod
     def join(parts: Sequence[LossSum]) -> LossSum:
         """Return the loss of the whole from those of its parts, at least one."""

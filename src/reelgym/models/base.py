@@ -93,6 +93,20 @@ class Policy:
         """
         return prompts.encode(self, messages, media, generate=generate)
 
+    def encode_reply_to(self, messages: Sequence[Message], media: Media) -> Prompt:
+        """Return what a chat adds after a completion that has ended, up to where the assistant writes again.
+
+        Its positions begin at 0; `Prompt.joined` puts it behind what came before.
+
+        Args:
+            messages: What tools or the user answered.
+            media: Gives the pixels of each image and clip.
+
+        Raises:
+            RequestError: The chat template does not end an assistant's turn as the family does.
+        """
+        return prompts.encode_reply_to(self, messages, media)
+
     def features(self, given: Sequence[Prompt]) -> list[Features]:
         """Return each prompt's vision features; the tower runs once per prompt, many prompts in one call.
 
@@ -130,8 +144,9 @@ class Policy:
         return vision.hidden(self, ids, positions, list(features or ()), {**cache, **attention_kwargs})
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Return (..., V) float32: the head's logits of hidden states (..., D)."""
-        return self.model.lm_head(hidden).float()  # type: ignore[no-any-return]
+        """Return (..., V) float32 (float64 of a float64 model): the head's logits of hidden states (..., D)."""
+        logits: torch.Tensor = self.model.lm_head(hidden)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def set_attention(self, name: str) -> None:
         """Choose the text model's attention function by its registered name; the tower keeps its own."""

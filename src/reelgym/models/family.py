@@ -6,7 +6,7 @@ Shapes: B rows, T tokens of a row, P tokens of a prompt, n patches, m images or 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -52,6 +52,37 @@ class Prompt:
     def __len__(self) -> int:
         """Return the number of tokens P."""
         return len(self.ids)
+
+    @staticmethod
+    def of_ids(ids: torch.Tensor) -> Prompt:
+        """Return text ids (P,) int64 as tokens that could be joined to others."""
+        positions = torch.arange(len(ids), device=ids.device).expand(3, -1)
+        return Prompt(ids=ids, positions=positions, patches={}, grids={}, next_position=len(ids))
+
+    @staticmethod
+    def joined(parts: Sequence[Prompt]) -> Prompt:
+        """Return at least one part after the other as one, each placed where the one before ends.
+
+        This is the position rule of both families: what follows a clip starts at the largest position so far plus one.
+        """
+        starts = [0]
+        for part in parts:
+            starts.append(starts[-1] + part.next_position)
+        kinds = [kind for kind in KINDS if any(kind in part.grids for part in parts)]
+        return Prompt(
+            ids=torch.cat([part.ids for part in parts]),
+            positions=torch.cat([part.positions + start for part, start in zip(parts, starts, strict=False)], 1),
+            patches={k: torch.cat([p.patches[k] for p in parts if k in p.patches]) for k in kinds if _held(parts, k)},
+            grids={k: torch.cat([part.grids[k] for part in parts if k in part.grids]) for k in kinds},
+            next_position=starts[-1],
+            time_error_seconds=max(part.time_error_seconds for part in parts),
+            repeated_frames=sum(part.repeated_frames for part in parts),
+        )
+
+
+def _held(parts: Sequence[Prompt], kind: str) -> bool:
+    """Return whether the patches of a kind are at hand; they are dropped once their features are known."""
+    return all(kind in part.patches for part in parts if kind in part.grids)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 IMAGE = "<|image_pad|>"
 VIDEO = "<|video_pad|>"
 WRAPPED_VIDEO = f"<|vision_start|>{VIDEO}<|vision_end|>"
+_WROTE = "what-the-policy-wrote"
+"""Stands for a completion while the template is asked for what follows it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +45,27 @@ class _Seen:
 
 def encode(policy: Policy, messages: Sequence[Message], media: Media, *, generate: bool) -> Prompt:
     """Return the prompt of messages; see `Policy.encode`."""
+    return _encoded(policy, render(policy.tokenizer, messages, generate=generate), messages, media)
+
+
+def encode_reply_to(policy: Policy, messages: Sequence[Message], media: Media) -> Prompt:
+    """Return what follows a completion that has ended; see `Policy.encode_reply_to`."""
+    before = (Message("user", (Text("."),)), Message("assistant", (Text(_WROTE),)))
+    text = render(policy.tokenizer, (*before, *messages), generate=True)
+    _, found, after = text.partition(_WROTE)
+    end = str(policy.tokenizer.convert_ids_to_tokens(policy.end_id))
+    if not found or not after.startswith(end):
+        raise RequestError(
+            f"the chat template of {policy.source} does not end an assistant's turn with {end}: "
+            "use a folder whose template does, or give every turn a prompt of its own"
+        )
+    return _encoded(policy, after.removeprefix(end), messages, media)
+
+
+def _encoded(policy: Policy, text: str, messages: Sequence[Message], media: Media) -> Prompt:
+    """Return the prompt of a template's text and the media it shows."""
     seen = [_see(policy, part, media(part)) for m in messages for part in m.parts if not isinstance(part, Text)]
-    text = _fill(policy, render(policy.tokenizer, messages, generate=generate), seen)
+    text = _fill(policy, text, seen)
     ids, blocks = _count_out(policy, policy.tokenizer(text, add_special_tokens=False)["input_ids"], seen)
     positions = place(blocks)
     kinds = sorted({item.kind for item in seen})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from reelgym.algorithms.base import FLAT
-from reelgym.data.trajectory import Group, Turn
+from reelgym.data.trajectory import Group, Trajectory, Turn
 from reelgym.rewards.base import WHOLE, Scores
 from reelgym.training.metrics import Tally
 from reelgym.training.order import Pick
@@ -42,12 +42,28 @@ class Rollout:
 
 @dataclass(frozen=True, eq=False)
 class Credit:
-    """What the loss needs of one group, all (G, T) on the CPU: trained tokens, advantages, sampled log-probs."""
+    """What the loss needs of one group, all (G, T) on the CPU: trained tokens, advantages, sampled log-probs.
+
+    `members` are those of the group it speaks of: all, or a part where memory is short.
+    """
 
     rollout: Rollout
     mask: Tensor
     advantages: Tensor
     old_logprobs: Tensor
+    members: slice = field(default_factory=lambda: slice(None))
+
+    @property
+    def trajectories(self) -> tuple[Trajectory, ...]:
+        """The members, in order."""
+        return self.rollout.group.trajectories[self.members]
+
+    def part(self, members: slice) -> Credit:
+        """Return the credit of some members, as wide as the longest of them."""
+        rows = self.rollout.group.trajectories[members]
+        longest = max(len(one.final.ids) for one in rows)
+        mask, advantages, old = (x[members, :longest] for x in (self.mask, self.advantages, self.old_logprobs))
+        return Credit(self.rollout, mask, advantages, old, members)
 
     @property
     def silent(self) -> bool:

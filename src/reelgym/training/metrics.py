@@ -29,6 +29,10 @@ class Tally:
         before = self._sums.get(name, (0.0, 0.0))
         self._sums[name] = (before[0] + total, before[1] + count)
 
+    def count(self, name: str, times: float) -> None:
+        """Count something over the step: the row tells the sum, per rank."""
+        self._sums[name] = (self._sums.get(name, (0.0, 0.0))[0] + times, 1.0)
+
     def add_tensors(self, metrics: dict[str, tuple[Tensor, Tensor]], room: str) -> None:
         """Add what a `LossSum` reports, under `room/`."""
         for name, (total, count) in metrics.items():

@@ -25,6 +25,7 @@ from reelgym.training.config import RLRun
 from reelgym.training.credit import Credit, Rollout, mask_of, padded, segment_index, tally_rollout
 from reelgym.training.inputs import Inputs
 from reelgym.training.judging import judged, open_judge
+from reelgym.training.memory import Budget
 from reelgym.training.metrics import Tally, timed
 from reelgym.training.order import Pick, picks
 from reelgym.training.packing import PackItem
@@ -96,6 +97,8 @@ class Loop:
         self.run, self.config, self.session, self.sampler = run, run.config, session, sampler
         self._judge = open_judge(run, session)
         self.inputs = Inputs(session.policy, run.data.media, run.config)
+        copied = session.reference is not None and not run.config.lora_rank
+        self.budget = Budget(session.policy, run.config, reference=copied)
         self.eval_inputs = Inputs(session.policy, run.eval_data.media, run.config) if run.eval_data else None
 
     def sample(self, step: int) -> list[tuple[Pick, str, Group]]:
@@ -155,7 +158,7 @@ class Loop:
 
     def update(self, credits: Sequence[Credit], step: int, tally: Tally) -> None:
         """Take the optimisation steps of a rollout step: inner steps times minibatches, each over whole groups."""
-        references = self._references(credits)
+        references = self.budget.run(lambda: self._references(credits), tally)
         for _ in range(self.config.inner_steps):
             for part in range(self.config.minibatches):
                 self._step([c for c in credits if self._minibatch(c) == part], references, step, tally)
@@ -167,13 +170,20 @@ class Loop:
     def _step(self, credits: Sequence[Credit], references: dict[int, list[Tensor]], step: int, tally: Tally) -> None:
         """Take one optimisation step on groups."""
         total = count = 0.0
-        for loss in self._losses(credits, references):
+        for loss in self.budget.run(lambda: self._backward(credits, references), tally):
             total, count = total + loss.total.item(), count + loss.count.item()
-            if loss.total.requires_grad:
-                loss.total.backward()  # type: ignore[no-untyped-call]
             tally.add_tensors(loss.metrics, "loss")
         tally.add("loss/total", total, count)
         self.session.optimizer.step(total, count, step).report(tally)
+
+    def _backward(self, credits: Sequence[Credit], references: dict[int, list[Tensor]]) -> list[LossSum]:
+        """Add up the gradients of groups, and return the losses of their micro-batches."""
+        found: list[LossSum] = []
+        for loss in self._losses(credits, references):
+            if loss.total.requires_grad:
+                loss.total.backward()  # type: ignore[no-untyped-call]
+            found.append(loss.detach())
+        return found
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
@@ -211,9 +221,7 @@ class Loop:
         for credit in credits:
             if credit.silent and not references:
                 yield self._loss(credit, credit.old_logprobs, None)
-        items = [self._item(credit) for credit in heavy]
-        for places in packing.micro_batches(items, self.config.micro_batch_tokens):
-            batch = [heavy[place] for place in places]
+        for batch in self._micro_batches(heavy):
             found = self._logprobs(self.session.policy, batch)
             parts = [
                 self._loss(credit, padded(rows), references.get(credit.rollout.pick.place))
@@ -221,12 +229,17 @@ class Loop:
             ]
             yield LossSum.join(parts)
 
+    def _micro_batches(self, credits: Sequence[Credit]) -> Iterator[list[Credit]]:
+        """Yield groups, or where memory is short parts of them, that run together."""
+        for run in self.budget.runs([self._item(credit) for credit in credits]):
+            yield [credits[part.place].part(part.members) for part in run]
+
     def _loss(self, credit: Credit, logprobs: Tensor, reference: list[Tensor] | None) -> LossSum:
         device = logprobs.device
         return self.run.algorithm.loss(
             logprobs,
             credit.old_logprobs.to(device),
-            None if reference is None else padded(reference).to(device),
+            None if reference is None else padded(reference[credit.members]).to(device),
             credit.advantages.to(device),
             credit.mask.to(device),
             kl_coef=self.config.kl_coef,
@@ -234,15 +247,13 @@ class Loop:
 
     def _references(self, credits: Sequence[Credit]) -> dict[int, list[Tensor]]:
         """Return the reference's log-probs by a group's place in the step; empty where there is no reference."""
-        if self.session.reference is None:
-            return {}
         references: dict[int, list[Tensor]] = {}
+        if self.session.reference is None:
+            return references
         with self.session.reference.active() as policy:
-            items = [self._item(credit) for credit in credits]
-            for places in packing.micro_batches(items, self.config.micro_batch_tokens):
-                batch = [credits[place] for place in places]
+            for batch in self._micro_batches(credits):
                 for credit, rows in zip(batch, self._logprobs(policy, batch), strict=True):
-                    references[credit.rollout.pick.place] = rows
+                    references.setdefault(credit.rollout.pick.place, []).extend(rows)
         return references
 
     def _logprobs(self, policy: Policy, credits: Sequence[Credit]) -> list[list[Tensor]]:
@@ -258,9 +269,8 @@ class Loop:
             )
 
     def _item(self, credit: Credit) -> PackItem:
-        group = credit.rollout.group
-        completions = [torch.from_numpy(member.final.ids) for member in group.trajectories]
-        return PackItem(self._prompt(self.inputs, group.sample), None, completions)
+        completions = [torch.from_numpy(member.final.ids) for member in credit.trajectories]
+        return PackItem(self._prompt(self.inputs, credit.rollout.group.sample), None, completions)
 
     def _prompt(self, inputs: Inputs, sample: Sample) -> Any:
         return inputs.prompt(sample.id, lambda: with_instruction(sample.messages, self.run.variant))

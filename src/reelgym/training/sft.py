@@ -15,6 +15,7 @@ from reelgym.errors import RequestError
 from reelgym.training import packing
 from reelgym.training.config import Data, Example, SFTRun
 from reelgym.training.inputs import Inputs
+from reelgym.training.memory import Budget
 from reelgym.training.metrics import Tally
 from reelgym.training.order import picks
 from reelgym.training.packing import PackItem
@@ -70,17 +71,25 @@ class _Learner:
     def __init__(self, session: Session, run: SFTRun, data: Data) -> None:
         self._session, self._config, self._data = session, run.config, data
         self._inputs = Inputs(session.policy, data.media, run.config)
+        self._budget = Budget(session.policy, run.config)
         self._replies: dict[int, torch.Tensor] = {}
 
     def learn(self, step: int, indices: Sequence[int], tally: Tally) -> None:
         """Take one optimisation step on examples."""
         total = count = 0.0
-        for found in self._losses(indices):
-            found.total.backward()  # type: ignore[no-untyped-call]
+        for found in self._budget.run(lambda: self._backward(indices), tally):
             total, count = total + found.total.item(), count + found.count.item()
         self._session.optimizer.step(total, count, step).report(tally)
         tally.add("loss/nll", total, count)
         tally.add("train/reply_tokens", count)
+
+    def _backward(self, indices: Sequence[int]) -> list[LossSum]:
+        """Add up the gradients of examples, and return the losses of their micro-batches."""
+        losses: list[LossSum] = []
+        for found in self._losses(indices):
+            found.total.backward()  # type: ignore[no-untyped-call]
+            losses.append(found.detach())
+        return losses
 
     @torch.no_grad()
     def held_out_loss(self) -> dict[str, float]:
@@ -94,7 +103,8 @@ class _Learner:
     def _losses(self, indices: Sequence[int]) -> Iterator[LossSum]:
         """Yield the loss of one micro-batch after the other."""
         items = [PackItem(self._prompt(index), None, [self._reply(index)]) for index in indices]
-        for places in packing.micro_batches(items, self._config.micro_batch_tokens):
+        for run in self._budget.runs(items):
+            places = [part.place for part in run]
             prompts = [self._prompt(indices[place]) for place in places]
             features = self._inputs.features([self._key(indices[place]) for place in places])
             batch = [
