@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,3 +107,35 @@ def dense(policy: Policy, items: Sequence[PackItem]) -> tuple[torch.Tensor, torc
             logprobs, entropies = token_logprobs(policy, before, targets, 1.0, True)
             found.append((logprobs * completion.written, entropies * completion.written))
     return torch.cat([one for one, _ in found]), torch.cat([one for _, one in found])
+
+
+def flat(found: list[list[torch.Tensor]]) -> torch.Tensor:
+    return torch.cat([tensor for group in found for tensor in group])
+
+
+def judged(
+    policy: Any, form: Any, *, tower: bool = False, make: Any = None
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
+    """Return log-probs, entropies and gradients of a loss over both, all by one form."""
+    with torch.set_grad_enabled(tower):
+        items = (make or mixed_items)(policy)
+    with torch.enable_grad():
+        found = form(policy, items)
+        logprobs, entropies = found if isinstance(found[0], torch.Tensor) else map(flat, found)
+        draw = torch.randn(len(logprobs), generator=torch.Generator().manual_seed(1)).to(logprobs.dtype)
+        policy.model.zero_grad()
+        ((logprobs * draw).sum() + (entropies * draw.flip(0)).sum()).backward()
+    slopes = {n: p.grad.clone() for n, p in policy.model.named_parameters() if p.grad is not None}
+    policy.model.zero_grad()
+    return logprobs.detach(), entropies.detach(), slopes
+
+
+def agree(found: Any, right: Any, values: float, slopes: float) -> None:
+    """Check values and gradients relative to their own size."""
+    for one, other in zip(found[:2], right[:2], strict=True):
+        assert float(other.std()) > 0.3
+        torch.testing.assert_close(one, other, rtol=values, atol=values)
+    assert found[2].keys() == right[2].keys()
+    floor = 1e-6 * max(float(value.norm()) for value in right[2].values())
+    errors = {n: float((found[2][n] - right[2][n]).norm() / (right[2][n].norm() + floor)) for n in right[2]}
+    assert max(errors.values()) < slopes, max(errors, key=lambda name: errors[name])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from continuations import Piece, answers, continuation, dense, media, mixed_items
+from continuations import Piece, agree, answers, continuation, dense, flat, judged, media, mixed_items
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sharp_policies import FAMILIES, make_prompt, sharp
@@ -21,36 +21,6 @@ from reelgym.training.packing import Continuation, PackItem, group_entropies, gr
 @pytest.fixture(scope="module", params=FAMILIES)
 def policy(request: pytest.FixtureRequest) -> Policy:
     return sharp(request.param)
-
-
-def flat(found: list[list[torch.Tensor]]) -> torch.Tensor:
-    return torch.cat([tensor for group in found for tensor in group])
-
-
-def judged(policy: Policy, form: Any, *, tower: bool = False) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
-    """Return log-probs, entropies and gradients of a loss over both, all by one form."""
-    with torch.set_grad_enabled(tower):
-        items = mixed_items(policy)
-    with torch.enable_grad():
-        found = form(policy, items)
-        logprobs, entropies = found if isinstance(found[0], torch.Tensor) else map(flat, found)
-        draw = torch.randn(len(logprobs), generator=torch.Generator().manual_seed(1)).to(logprobs.dtype)
-        policy.model.zero_grad()
-        ((logprobs * draw).sum() + (entropies * draw.flip(0)).sum()).backward()
-    slopes = {n: p.grad.clone() for n, p in policy.model.named_parameters() if p.grad is not None}
-    policy.model.zero_grad()
-    return logprobs.detach(), entropies.detach(), slopes
-
-
-def agree(found: Any, right: Any, values: float, slopes: float) -> None:
-    """Check values and gradients relative to their own size."""
-    for one, other in zip(found[:2], right[:2], strict=True):
-        assert float(other.std()) > 0.3
-        torch.testing.assert_close(one, other, rtol=values, atol=values)
-    assert found[2].keys() == right[2].keys()
-    floor = 1e-6 * max(float(value.norm()) for value in right[2].values())
-    errors = {n: float((found[2][n] - right[2][n]).norm() / (right[2][n].norm() + floor)) for n in right[2]}
-    assert max(errors.values()) < slopes, max(errors, key=lambda name: errors[name])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

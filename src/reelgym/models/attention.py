@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
+from transformers.cache_utils import DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 from transformers.modeling_outputs import BaseModelOutputWithPast
@@ -47,6 +48,15 @@ def install(model: nn.Module) -> None:
         AttentionInterface.register(NAME, _attention)
         AttentionMaskInterface.register(NAME, sdpa_mask)
         config._attn_implementation = NAME
+
+
+def serves(model: nn.Module) -> bool:
+    """Return whether every text layer of a transformers model is full attention, which a layout can stand in for.
+
+    Recurrent states and sliding windows are not: a completion would see its siblings through them.
+    """
+    config = model.config.get_text_config()  # type: ignore[operator, union-attr]
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
 
 
 def no_mask(device: torch.device) -> Tensor:

@@ -55,13 +55,19 @@ class LocalSampler:
         """Return for every prompt its n completions; see `rollout.base.Sampler.sample`.
 
         Raises:
-            RequestError: n below 1, no streams at a temperature above 0, or not one stream or feature per prompt.
+            RequestError: n below 1, no streams at a temperature above 0, not one stream or feature per prompt, or a
+                model with recurrent or windowed layers.
         """
         if n < 1:
             raise RequestError(f"n={n} is below 1: give the completions per prompt")
         if streams is None and params.temperature > 0:
             raise RequestError(f"temperature={params.temperature} needs streams; only greedy decoding goes without")
         _check_counts(len(prompts), streams, features)
+        if not attention.serves(self.policy.model):
+            raise RequestError(
+                f"{self.policy.source} has recurrent or windowed layers, whose states the local sampler cannot share: "
+                "sample with another engine"
+            )
         attention.install(self.policy.model)
         was_training = self.policy.model.training
         self.policy.model.eval()

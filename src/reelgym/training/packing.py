@@ -16,6 +16,7 @@ from reelgym.errors import RequestError
 from reelgym.models import attention
 from reelgym.models.family import Prompt
 from reelgym.models.recompute import recomputed
+from reelgym.training import two_pass
 from reelgym.training.items import Completion, Continuation, PackItem, check
 from reelgym.training.row import pack
 
@@ -62,6 +63,7 @@ def group_logprobs(
     The prompt runs once under causal attention, its completions attend to it and to themselves (split attention), and
     the first token of each is predicted by the prompt's last hidden state. An item with one completion is one plain
     causal sequence: the same function serves SFT. What the policy did not write (`Continuation`) is read and gets 0.
+    Models with recurrent or windowed layers take the form of `two_pass` instead.
 
     Args:
         policy: The policy; its `forbidden_ids` are barred before the softmax.
@@ -76,8 +78,7 @@ def group_logprobs(
         RequestError: Features that do not match their placeholders.
         WorkError: A completion in which the policy is said to have written a forbidden id.
     """
-    with recomputed(policy.model, on=recompute):
-        hidden, targets = _forward(policy, items, temperature)
+    hidden, targets = _forward(policy, items, temperature, recompute=recompute)
     logprobs, _ = _scored(policy, hidden, targets, temperature, False, _chunk(policy, chunk_tokens))
     return _by_item(logprobs, items)
 
@@ -91,7 +92,9 @@ def group_entropies(
     return _by_item(scored[0], items), _by_item(scored[1], items)
 
 
-def _forward(policy: Policy, items: Sequence[PackItem], temperature: float) -> tuple[Tensor, Tensor]:
+def _forward(
+    policy: Policy, items: Sequence[PackItem], temperature: float, *, recompute: bool = False
+) -> tuple[Tensor, Tensor]:
     """Return the hidden states (M, D) that predict the written tokens of items, and these tokens (M,)."""
     if not temperature > 0:
         raise RequestError(f"temperature={temperature}: log-probs need a temperature above 0")
@@ -100,16 +103,20 @@ def _forward(policy: Policy, items: Sequence[PackItem], temperature: float) -> t
     targets = [one.tokens.ids[one.written] for item in items for one in map(Continuation.of, item.completions)]
     if not any(map(len, targets)):
         raise RequestError("no completion token to score: give at least one item with a completion that is not empty")
+    wanted = torch.cat(targets).to(policy.device)
+    if not attention.serves(policy.model):
+        return two_pass.hidden(policy, items), wanted
     row = pack(items, policy.device)
     attention.install(policy.model)
-    output = policy.hidden(
-        row.ids[None],
-        row.positions[:, None],
-        features=row.features,
-        layout=row.layout,
-        attention_mask=attention.no_mask(row.ids.device),
-    )
-    return attention.states(output)[0].index_select(0, row.sources), torch.cat(targets).to(policy.device)
+    with recomputed(policy.model, on=recompute):
+        output = policy.hidden(
+            row.ids[None],
+            row.positions[:, None],
+            features=row.features,
+            layout=row.layout,
+            attention_mask=attention.no_mask(row.ids.device),
+        )
+    return attention.states(output)[0].index_select(0, row.sources), wanted
 
 
 def _chunk(policy: Policy, chunk_tokens: int | None) -> int:
