@@ -11,6 +11,7 @@ import typer
 
 from reelgym import __version__
 from reelgym.commands import (
+    compare,
     demo,
     difficulty,
     doctor,
@@ -36,7 +37,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, synth, exchange, inspect, difficulty, train, evaluate, report, view, store, listing, doctor):
+for command in (
+    demo,
+    synth,
+    exchange,
+    inspect,
+    difficulty,
+    train,
+    evaluate,
+    compare,
+    report,
+    view,
+    store,
+    listing,
+    doctor,
+):
     command.add(app)
 
 OPTIONAL = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets", "ray")

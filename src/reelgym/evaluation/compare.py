@@ -46,7 +46,7 @@ def compare(before: Evaluation, after: Evaluation, *, level: float = 0.95, seed:
     Raises:
         RequestError: The two cover different samples, or were made under different position rules.
     """
-    pairs = _paired(before, after)
+    pairs = paired(before, after)
     clusters = [first.source for first, _ in pairs]
 
     def difference(part: str, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> Interval | None:
@@ -70,7 +70,12 @@ def compare(before: Evaluation, after: Evaluation, *, level: float = 0.95, seed:
     )
 
 
-def _paired(before: Evaluation, after: Evaluation) -> list[tuple[Row, Row]]:
+def paired(before: Evaluation, after: Evaluation) -> list[tuple[Row, Row]]:
+    """Return the rows of two evaluations of the same samples, paired by id in the order of the first.
+
+    Raises:
+        RequestError: They cover different samples or none, or were made under different position rules.
+    """
     rules = {before.position_rule, after.position_rule} - {""}
     if len(rules) > 1:
         raise RequestError(
