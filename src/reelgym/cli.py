@@ -89,3 +89,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
     if version:
         typer.echo(f"reelgym {__version__}")
         raise typer.Exit()
+
+
+if __name__ == "__main__":
+    main()
