@@ -12,6 +12,7 @@ import typer
 from reelgym import __version__
 from reelgym.commands import (
     compare,
+    cot,
     demo,
     difficulty,
     doctor,
@@ -43,6 +44,7 @@ for command in (
     exchange,
     inspect,
     difficulty,
+    cot,
     train,
     evaluate,
     compare,
@@ -89,7 +91,3 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
     if version:
         typer.echo(f"reelgym {__version__}")
         raise typer.Exit()
-
-
-if __name__ == "__main__":
-    main()
