@@ -12,7 +12,6 @@ import typer
 from reelgym import __version__
 from reelgym.commands import (
     compare,
-    cot,
     demo,
     difficulty,
     doctor,
@@ -44,7 +43,6 @@ for command in (
     exchange,
     inspect,
     difficulty,
-    cot,
     train,
     evaluate,
     compare,
@@ -91,3 +89,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
     if version:
         typer.echo(f"reelgym {__version__}")
         raise typer.Exit()
+
+
+if __name__ == "__main__":
+    main()

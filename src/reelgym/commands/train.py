@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,8 @@ def train(
         else:
             rl.train(resolved.run, folder, progress, should_stop=stop)
     leave_if(stop, folder)
+    if os.environ.get("RANK", "0") != "0":
+        return  # One rank speaks for all.
     say("" if progress.calls else f"{folder} was finished before; nothing to do")
     _trained(folder, as_json)
 

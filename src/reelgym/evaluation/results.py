@@ -215,7 +215,7 @@ def _evaluation(path: Path, about: dict[str, Any]) -> Evaluation:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise RequestError(f"{path}: the replies cannot be read ({error}): run the evaluation again") from None
-    rows = tuple(_row(record) for record in table.to_pylist())
+    rows = tuple(row_from_record(record) for record in table.to_pylist())
     if len(rows) != about["rows"]:
         raise RequestError(f"{path} holds {len(rows)} replies, results.json says {about['rows']}: run it again")
     plain = ("model", "position_rule", "variant", "probe", "max_tokens", "seconds", "settings")
@@ -238,7 +238,8 @@ def _table(rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_pylist(records, schema=_SCHEMA)
 
 
-def _row(record: dict[str, Any]) -> Row:
+def row_from_record(record: dict[str, Any]) -> Row:
+    """Return the reply in a record of a file of replies."""
     return Row(**{name: json.loads(value) if name in _JSON else value for name, value in record.items()})
 
 

@@ -12,10 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
-from reelgym.data.messages import Message
+from reelgym.data.messages import Clip, Image, Message
 from reelgym.models import prompts, saving, vision
 from reelgym.models.family import VISION_TOKENS, Family, Features, Media, Prompt
 from reelgym.models.patches import Sizing
@@ -107,6 +109,10 @@ class Policy:
         """
         return prompts.encode_reply_to(self, messages, media)
 
+    def resized(self, part: Image | Clip, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the pixels (F, H, W, 3) of an image or clip at the size in which the model sees them."""
+        return prompts.resized(self, part, pixels)
+
     def features(self, given: Sequence[Prompt]) -> list[Features]:
         """Return each prompt's vision features; the tower runs once per prompt, many prompts in one call.
 
@@ -173,9 +179,12 @@ class Policy:
         """Return the text of ids, special tokens left out."""
         return "".join(self.pieces(ids))
 
-    def save(self, folder: str | Path) -> None:
-        """Write a folder that stock transformers, vLLM and `models.load` serve; an adapter alone under LoRA."""
-        saving.save(self, Path(folder))
+    def save(self, folder: str | Path, state: dict[str, torch.Tensor] | None = None) -> None:
+        """Write a folder that stock transformers, vLLM and `models.load` serve; an adapter alone under LoRA.
+
+        `state` holds the weights by name where the model's own are not whole.
+        """
+        saving.save(self, Path(folder), state)
 
     @cached_property
     def _bytes_of(self) -> dict[int, bytes]:

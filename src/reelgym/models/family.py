@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reelgym.data.messages import Clip, Image
+from reelgym.data.messages import Clip, Image, Message
 from reelgym.models.patches import PixelFormat, Sizing
 from reelgym.models.positions import Block, Clock
 
@@ -39,6 +39,8 @@ class Prompt:
         next_position: Position of the first token after the prompt, on all three axes.
         time_error_seconds: How far, at most, the time a clip is told with is from the true one (Qwen2.5-VL).
         repeated_frames: Frames repeated because a clip's count did not fill its last temporal patch.
+        messages: What it was made of; none where it was made otherwise.
+        media: Where the pixels of `messages` come from; None without messages. Read by samplers in other processes.
     """
 
     ids: torch.Tensor
@@ -48,6 +50,8 @@ class Prompt:
     next_position: int
     time_error_seconds: float = 0.0
     repeated_frames: int = 0
+    messages: tuple[Message, ...] = ()
+    media: Media | None = None
 
     def __len__(self) -> int:
         """Return the number of tokens P."""

@@ -117,7 +117,7 @@ def patchify(
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
         raise RequestError(f"frames must be (F, H, W, 3) uint8 with F > 0, not {frames.shape} {frames.dtype}")
-    resized = np.stack([_resize(frame, size) for frame in frames])
+    resized = np.stack([resize(frame, size) for frame in frames])
     repeated = -len(resized) % form.temporal
     if repeated:
         resized = np.concatenate([resized, np.repeat(resized[-1:], repeated, axis=0)])
@@ -138,7 +138,8 @@ def _levels(form: PixelFormat) -> NDArray[np.float32]:
     return (rescaled[None, :] - mean[:, None]) / std[:, None]
 
 
-def _resize(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a frame (H, W, 3) at a (height, width), as the official processors resize: bicubic, by PIL."""
     if frame.shape[:2] == size:
         return frame
     image = PILImage.fromarray(frame).resize((size[1], size[0]), resample=PILImage.Resampling.BICUBIC)

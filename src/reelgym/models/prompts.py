@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.errors import RequestError
 from reelgym.models.family import Media, Prompt
-from reelgym.models.patches import fit_image, patchify
+from reelgym.models.patches import fit_image, patchify, resize
 from reelgym.models.positions import Block, clock, place
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def _encoded(policy: Policy, text: str, messages: Sequence[Message], media: Medi
         next_position=int(positions[:, -1].max()) + 1,
         time_error_seconds=max((s.error_seconds for s in seen), default=0.0),
         repeated_frames=sum(s.repeated for s in seen if s.kind == "video"),
+        messages=tuple(messages),
+        media=media,
     )
 
 
@@ -104,18 +106,32 @@ def refuse_special(text: str, tokenizer: Any) -> None:
                 raise RequestError(f"the text holds the special token {token}: remove it from {text[:60]!r}")
 
 
+def resized(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return pixels (F, H, W, 3) at the size in which a policy sees them; see `Policy.resized`."""
+    size = _size(policy, part, *pixels.shape[:3])
+    return np.stack([resize(frame, size) for frame in pixels])
+
+
+def _size(policy: Policy, part: Image | Clip, frames: int, height: int, width: int) -> tuple[int, int]:
+    family, sizing = policy.family, policy.sizing
+    if isinstance(part, Clip):
+        return family.clip_size(frames, height, width, sizing)
+    budget = {"min_pixels": sizing.image_min_pixels, "max_pixels": sizing.image_max_pixels}
+    return fit_image(height, width, factor=family.pixels.factor, **budget)
+
+
 def _see(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> _Seen:
-    family, form, sizing = policy.family, policy.family.pixels, policy.sizing
+    family, form = policy.family, policy.family.pixels
     frames, height, width = pixels.shape[:3]
+    size = _size(policy, part, frames, height, width)
     if isinstance(part, Image):
-        budget = {"min_pixels": sizing.image_min_pixels, "max_pixels": sizing.image_max_pixels}
-        patches, grid, _ = patchify(pixels, fit_image(height, width, factor=form.factor, **budget), form)
+        patches, grid, _ = patchify(pixels, size, form)
         merged = _merged(grid, form.merge)
         return _Seen("image", patches, grid, IMAGE, [Block(merged[1] * merged[2], merged)])
     times = part.times if part.shown_seconds is None else part.shown_seconds
     if len(times) != frames:
         raise RequestError(f"a clip of {frames} frames is shown with {len(times)} times: they must be as many")
-    patches, grid, repeated = patchify(pixels, family.clip_size(frames, height, width, sizing), form)
+    patches, grid, repeated = patchify(pixels, size, form)
     told = clock(times, form.temporal)
     shown = told if policy.timestamps == "true" else None
     tokens_per_second = float(getattr(policy.model.config.vision_config, "tokens_per_second", 0))

@@ -13,17 +13,19 @@ from reelgym.models.family import Family
 from reelgym.models.patches import Sizing
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from reelgym.models.base import Policy
 
 FACTS = "reelgym.json"
 """What a saved folder adds to the files of transformers: the position rule and the pixel budgets."""
 
 
-def save(policy: Policy, folder: Path) -> None:
+def save(policy: Policy, folder: Path, state: dict[str, Tensor] | None = None) -> None:
     """Write a policy to a folder; see `Policy.save`."""
     folder.mkdir(parents=True, exist_ok=True)
     with quiet():
-        policy.model.save_pretrained(folder)
+        policy.model.save_pretrained(folder, state_dict=state)
     policy.model.generation_config.save_pretrained(folder)
     policy.tokenizer.save_pretrained(folder)
     for file, content in _preprocessors(policy.family, policy.sizing).items():

@@ -34,6 +34,9 @@ SHOWN = 24
 """Puzzles on a page drawn from a folder."""
 
 
+ROLLOUT = ("step", "sample", "member", "text", "stop", "segments", "rewards", "advantages")
+"""Columns of a stored rollout that are shown."""
+
 FACTS = {"train": "For training", "test": "Held out", "files": "Files", "quarantined": "Left out"}
 """Counts of a dataset's manifest, with their names on its page."""
 
@@ -90,6 +93,23 @@ def of_dataset(
 def of_evaluation(folder: Path, store: Store, dataset: str | Path | None) -> Payload:
     """Return the page of an evaluation: every stored set of replies, the plain one beside its probes."""
     stored = results.read(folder)
+    shown, after = about_evaluation(folder, stored)
+    shelf = _find(dataset or after.settings.get("dataset_path"), store, digest=str(after.settings.get("dataset", "")))
+    known = {name: results.by_id(one.rows) for name, one in stored.items() if one.probe is None}
+    found = [
+        _puzzle(shelf, row.id, [(n, rows[row.id]) for n, rows in known.items() if row.id in rows])
+        for row in _some(after.rows)
+    ]
+    return replace(shown, puzzles=tuple(found), limits=_limits(shelf))
+
+
+def about_evaluation(folder: Path, stored: Mapping[str, Evaluation]) -> tuple[Payload, Evaluation]:
+    """Return what stored evaluations say together without any reply, and the one that leads.
+
+    Args:
+        folder: That they are of.
+        stored: By name.
+    """
     if not stored:
         raise RequestError(f"{folder}: no evaluation in results.json: run `reelgym eval` again")
     plain = {name: one for name, one in stored.items() if one.probe is None and one.variant != "none"} or stored
@@ -97,28 +117,22 @@ def of_evaluation(folder: Path, store: Store, dataset: str | Path | None) -> Pay
     before, after = plain.get("before"), plain.get("after") or max(plain.values(), key=lambda one: one.mean().mean)
     same = [one for one in stored.values() if (one.model, one.variant) == (after.model, after.variant)]
     blind = next((one for one in same if one.probe == "blind"), None)
-    shelf = _find(dataset or after.settings.get("dataset_path"), store, digest=str(after.settings.get("dataset", "")))
-    known = {name: results.by_id(one.rows) for name, one in stored.items() if one.probe is None}
-    shown = _some(after.rows)
     if before is not None:
         headline = build.headline(before, after)
     else:
         chance = after.chance()
         beside = "" if chance is None else f"; guessing scores {percent(chance)}"
         headline = f"{after.model or 'The model'} scores {percent(after.mean().mean)} on {len(after)} samples{beside}."
-    return Payload(
+    shown = Payload(
         title=folder.name,
         headline=headline,
         measures=build.measures(before, after, blind=blind),
         measures_caption=build.measures_caption(after),
         bars=build.all_bars(stored),
         tables=(build.evaluation_table("All evaluations", stored),),
-        puzzles=tuple(
-            _puzzle(shelf, row.id, [(n, rows[row.id]) for n, rows in known.items() if row.id in rows]) for row in shown
-        ),
-        limits=_limits(shelf),
         provenance=_settings(after),
     )
+    return shown, after
 
 
 def of_run(folder: Path, store: Store, datasets: Sequence[str | Path] = ()) -> Payload:
@@ -129,11 +143,28 @@ def of_run(folder: Path, store: Store, datasets: Sequence[str | Path] = ()) -> P
         store: Where decoded frames are kept.
         datasets: What it was trained on, if that is not where `config.json` says.
     """
+    named: Sequence[str | Path | None] = datasets or datasets_of(folder) or [None]
+    shelf = _join([_find(path, store) for path in named])
+    shown = about_run(folder, read_metrics(folder / "metrics.jsonl"))
+    return replace(shown, puzzles=tuple(_groups(folder, shelf)), limits=_limits(shelf))
+
+
+def datasets_of(run: Path) -> list[str]:
+    """Return the datasets that a run says it was trained on."""
+    origin = read_json(run / "config.json").get("origin")
+    found = origin.get("datasets") if isinstance(origin, dict) else None
+    return [str(path) for path in found] if isinstance(found, list) else []
+
+
+def about_run(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Payload:
+    """Return what a run's metrics say: its curves without any rollout.
+
+    Args:
+        folder: The run.
+        rows: Of its metrics.
+    """
     config = read_json(folder / "config.json")
-    rows = read_metrics(folder / "metrics.jsonl")
-    origin = dict(config.get("origin", {}))
-    shelf = _join([_find(path, store) for path in datasets or origin.get("datasets") or [None]])
-    groups = _groups(folder, shelf)
+    origin = dict(config.get("origin") or {})
     steps = int(rows[-1]["step"]) if rows else 0
     name = str(origin.get("recipe", "")) or str(config.get("type", "run"))
     return Payload(
@@ -141,8 +172,6 @@ def of_run(folder: Path, store: Store, datasets: Sequence[str | Path] = ()) -> P
         headline=f"{name}: {steps:,} steps of training",
         facts=(("Model", str(config.get("policy", ""))), ("Steps", f"{steps:,}")),
         curves=build.curves(rows),
-        puzzles=tuple(groups),
-        limits=_limits(shelf),
         provenance=provenance(folder),
     )
 
@@ -162,10 +191,9 @@ def provenance(run: str | Path) -> tuple[tuple[str, str], ...]:
 def _groups(folder: Path, shelf: Shelf) -> list[Puzzle]:
     """Return groups of stored rollouts, spread evenly over the run."""
     found: dict[tuple[int, str], list[dict[str, Any]]] = {}
-    wanted = ["step", "sample", "member", "text", "stop", "segments", "rewards", "advantages"]
     for file in sorted(folder.glob("rollouts-*.parquet")):
         try:
-            rows = pq.read_table(file, columns=wanted).to_pylist()
+            rows = pq.read_table(file, columns=list(ROLLOUT)).to_pylist()
         except (OSError, pa.ArrowException) as error:
             raise RequestError(f"{file}: the rollouts cannot be read ({error})") from None
         for row in rows:
@@ -176,7 +204,17 @@ def _groups(folder: Path, shelf: Shelf) -> list[Puzzle]:
 
 
 def _group(shelf: Shelf, step: int, sample_id: str, rows: Sequence[Mapping[str, Any]]) -> Puzzle:
-    sample = shelf.samples.get(sample_id)
+    return _bare_or_shown(shelf, sample_id, f"step {step}", rollouts(shelf.samples.get(sample_id), step, rows))
+
+
+def rollouts(sample: Sample | None, step: int, rows: Sequence[Mapping[str, Any]]) -> list[Reply]:
+    """Return the stored rollouts of one group as replies, by member.
+
+    Args:
+        sample: What they answer, where it is at hand: else nobody can say what they answered.
+        step: When they were sampled.
+        rows: As `training.rollouts` stores them, with the columns of `ROLLOUT`.
+    """
     replies = []
     for row in sorted(rows, key=lambda row: int(row["member"])):
         parsed = None if sample is None else tasks.get(sample.task).score(row["text"], sample).parsed
@@ -193,7 +231,7 @@ def _group(shelf: Shelf, step: int, sample_id: str, rows: Sequence[Mapping[str, 
             },
         )
         replies.append(shown)
-    return _bare_or_shown(shelf, sample_id, f"step {step}", replies)
+    return replies
 
 
 def _puzzle(shelf: Shelf, sample_id: str, rows: Iterable[tuple[str, results.Row]]) -> Puzzle:

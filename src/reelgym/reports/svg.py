@@ -92,7 +92,8 @@ def curves(chart: Curves) -> Markup:
         across = left + (x - x_low) / x_span * (WIDTH - left - right)
         return across, height - bottom - (y - y_low) / y_span * (height - top - bottom)
 
-    show = (lambda v: percent(v, 0)) if chart.share else _short
+    digits = max(0, -math.floor(math.log10(100 * (y_ticks[1] - y_ticks[0])) + 1e-9))
+    show = (lambda v: percent(v, digits)) if chart.share else _short
     body = [_line(left, place(x_low, t)[1], WIDTH - right, place(x_low, t)[1], "grid") for t in y_ticks]
     body += [_text(left - 7, place(x_low, t)[1] + 4, show(t), "tick", "end") for t in y_ticks]
     body += [_text(place(t, y_low)[0], height - bottom + 17, _short(t), "tick", "middle") for t in x_ticks]

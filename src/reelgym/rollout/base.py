@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from reelgym.errors import RequestError
 
@@ -67,4 +68,18 @@ class Sampler(Protocol):
             streams: Where the randomness of each (prompt, member) comes from; None only at temperature 0.
             features: Vision features of the prompts, if they are at hand already.
         """
+        ...
+
+
+@runtime_checkable
+class Publishable(Protocol):
+    """A sampler that holds weights of its own and has to be given those that moved."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether all ranks sample from the same one."""
+        ...
+
+    def load(self, folder: Path, *, adapter: bool, tower: bool) -> None:
+        """Take the weights in a folder, or the adapter; `tower` says that those of the vision tower may differ."""
         ...

@@ -41,7 +41,7 @@ def to_chat(
         encoding: How pictures are sent.
         quality: Of JPEG, 1 to 100.
         clips: `frames` sends each frame of a clip as an image after its time in seconds, which any endpoint takes that
-            takes images; `video` sends one `video_url` of frames in JPEG, which vLLM takes.
+            takes images; `video` sends one `video_url` of frames, which vLLM takes.
     """
     form: list[dict[str, Any]] = []
     for message in messages:
@@ -62,7 +62,8 @@ def _part(
     if isinstance(part, Image):
         return [_image(frames[0], encoding, quality)]
     if clips == "video":
-        pictures = ",".join(_base64(frame, "jpeg", quality) for frame in frames)
+        # vLLM reads each picture by its content; the name of the type only says that there are several.
+        pictures = ",".join(_base64(frame, encoding, quality) for frame in frames)
         return [{"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{pictures}"}}]
     shown = part.shown_seconds if part.shown_seconds is not None else part.times
     found = []

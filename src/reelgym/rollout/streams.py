@@ -41,6 +41,11 @@ class Streams:
     prompts: Sequence[str | int]
     first_member: int = 0
 
+    def number(self, place: int) -> int:
+        """Return 63 bits that follow from the name of a group's first stream: for a sampler with its own generator."""
+        name = json.dumps([self.seed, self.step, self.prompts[place], self.first_member]).encode()
+        return int.from_bytes(hashlib.sha256(name).digest()[:8], "little") >> 1
+
     def draw(self, place: int, n: int, count: int) -> NDArray[np.float64]:
         """Return (n, count): the first `count` numbers of the n members of the prompt at `place`."""
         members = range(self.first_member, self.first_member + n)

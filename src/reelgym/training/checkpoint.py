@@ -1,8 +1,8 @@
 """Checkpoints: complete or absent, without pickle; the last three and the best are kept.
 
 Layout: `RUN/checkpoints/step-N/` holds what `policy.save` writes (the adapter alone under LoRA),
-`optimizer.safetensors` and `training.json`. `RUN/checkpoints/best.json` names the best of those that were evaluated;
-the untrained model has no checkpoint and is never it, but its score stands beside.
+`optimizer.safetensors`, `training.json` and `kept.json`. `RUN/checkpoints/best.json` names the best of those that were
+evaluated; the untrained model has no checkpoint and is never it, but its score stands beside.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -63,8 +63,26 @@ class State:
         return replace(state, best_step=self.step, best_value=value) if first or value > self.best_value else state
 
 
+class Kept(Protocol):
+    """Something of a run that changes from step to step and is not weights: a curriculum, a store of old groups."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return all of it as JSON values."""
+        ...
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` returned."""
+        ...
+
+
 def write(
-    run: Path, state: State, save_policy: Callable[[Path], object], moments: dict[str, Tensor], metric: str
+    run: Path,
+    state: State,
+    save_policy: Callable[[Path], object],
+    moments: dict[str, Tensor],
+    metric: str,
+    *,
+    kept: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
     """Write a checkpoint under a temporary name, rename it, and remove those no longer kept.
 
@@ -74,19 +92,21 @@ def write(
         save_policy: Writes weights and tokenizer into an existing folder.
         moments: Optimiser state.
         metric: What `best_value` is, for `best.json`.
+        kept: Name to what a `Kept` returned, for `kept.json`.
     """
     root = run / "checkpoints"
     final = root / f"step-{state.step}"
     partial = root / f".step-{state.step}.{os.getpid()}.partial"
-    clean(run)
+    _clean(root)
     partial.mkdir(parents=True)
     try:
         save_policy(partial)
         save_file(moments, partial / "optimizer.safetensors")
+        (partial / "kept.json").write_text(json.dumps(kept or {}))
         (partial / "training.json").write_text(json.dumps(asdict(state), indent=1))
         follow_umask(partial)
-        if final.exists():
-            shutil.rmtree(final)
+        _flush(partial)
+        _remove(final)
         partial.rename(final)
     except OSError as fault:
         shutil.rmtree(partial, ignore_errors=True)
@@ -143,10 +163,38 @@ def read_moments(folder: Path) -> dict[str, Tensor]:
     return load_file(folder / "optimizer.safetensors")
 
 
+def read_kept(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Return what was given to `write` as `kept`, by name."""
+    path = folder / "kept.json"
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
 def clean(run: Path) -> None:
-    """Remove what a killed run left half written."""
-    for partial in (run / "checkpoints").glob(".step-*.partial"):
-        shutil.rmtree(partial, ignore_errors=True)
+    """Remove what a killed run left half written; no rank may be writing."""
+    _clean(run / "checkpoints")
+    for partial in run.glob(".*.partial"):
+        partial.unlink()
+
+
+def _clean(root: Path) -> None:
+    for partial in root.glob(".*.partial"):
+        shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a checkpoint under a name that nobody takes for one, so that it is never half there."""
+    if folder.exists():
+        going = folder.with_name(f".{folder.name}.{os.getpid()}.going.partial")
+        folder.rename(going)
+        shutil.rmtree(going)
+
+
+def _flush(folder: Path) -> None:
+    """Bring a folder's files to the disk: a rename that outlives a power cut must not outlive its content."""
+    for path in [*folder.iterdir(), folder]:
+        handle = os.open(path, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -167,4 +215,4 @@ def _prune(root: Path, *, keep: int) -> None:
     found = _complete(root)
     for step in sorted(found)[:-KEPT]:
         if step != keep:
-            shutil.rmtree(found[step])
+            _remove(found[step])

@@ -73,6 +73,7 @@ class TrainConfig(ABC):  # noqa: B024 - abstract because only SFTConfig and RLCo
         max_prompt_tokens: A longer prompt is an error that names its sample.
         train_tower: Whether the vision tower learns. If not, its features are computed once per prompt and kept.
         feature_cache_prompts: Prompts whose encoding and features are kept in memory, least recently used first out.
+        shard: Whether weights, gradients and moments are spread over the ranks (FSDP2) instead of copied to each.
         lora_rank: 0 trains all weights, else rank of LoRA on the linear layers of the language model.
         lora_alpha: LoRA's scale.
         seed: Of order, sampling and initial adapters.
@@ -96,6 +97,7 @@ class TrainConfig(ABC):  # noqa: B024 - abstract because only SFTConfig and RLCo
     max_prompt_tokens: int = 16384
     train_tower: bool = False
     feature_cache_prompts: int = 1024
+    shard: bool = False
     lora_rank: int = 0
     lora_alpha: int = 32
     seed: int = 0
@@ -151,6 +153,9 @@ class RLConfig(TrainConfig):
         max_completion_tokens: Cap of a completion.
         temperature: Of sampling, and of the log-probs trained on.
         mask_truncated: Whether completions cut at the cap are left out of the loss. They are scored either way.
+        sampler: `local` samples in this process; `vllm` asks vLLM, which gets the weights before it samples.
+        vllm_url: Address of a vLLM server that sees the run's folder; empty runs vLLM in this process.
+        vllm_sleep: Whether that server gives its memory back while weights train; one in this process always does.
         groups: `drop` leaves groups without signal out of the step's count, `keep` does not.
     """
 
@@ -162,18 +167,28 @@ class RLConfig(TrainConfig):
     max_completion_tokens: int = 512
     temperature: float = 1.0
     mask_truncated: bool = False
+    sampler: Literal["local", "vllm"] = "local"
+    vllm_url: str = ""
+    vllm_sleep: bool = False
     groups: Literal["keep", "drop"] = "keep"
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
         TrainConfig.__post_init__(self)
         at_least(self, 1, "prompts_per_step", "inner_steps", "minibatches", "max_completion_tokens")
-        at_least(self, 2, "group_size")
+        if self.group_size < 2:
+            raise RequestError(
+                f"group_size={self.group_size} must be at least 2: a group of one has nothing to compare"
+            )
         at_least(self, 0, "kl_coef")
         if not self.temperature > 0:
             raise RequestError(f"temperature={self.temperature} must be above 0: a greedy group has no variance")
         if self.minibatches > self.prompts_per_step:
             raise RequestError(f"minibatches={self.minibatches} is above prompts_per_step={self.prompts_per_step}")
+        if self.sampler not in ("local", "vllm"):
+            raise unknown("sampler", self.sampler, ["local", "vllm"])
+        if self.sampler == "local" and (self.vllm_url or self.vllm_sleep):
+            raise RequestError("vllm_url and vllm_sleep have no effect with sampler=local: give sampler=vllm as well")
         if self.groups not in ("keep", "drop"):
             raise unknown("group policy", self.groups, ["keep", "drop"])
 

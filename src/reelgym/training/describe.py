@@ -18,9 +18,10 @@ from reelgym.training.config import Data, RLRun, SFTRun
 
 FREE = frozenset(
     {"origin", "config.steps", "config.time_budget_seconds", "config.save_every", "config.trackers"}
-    | {"config.store_rollouts", "config.feature_cache_prompts"}
+    | {"config.store_rollouts", "config.feature_cache_prompts", "config.shard"}
+    | {"config.vllm_url", "config.vllm_sleep"}
 )
-"""Dotted settings that may change when a run is continued: how long, and what is kept or logged."""
+"""Dotted settings that may change when a run is continued: how long, what is kept or logged, where weights are held."""
 
 _PACKAGES = ("torch", "transformers", "accelerate", "peft", "safetensors", "numpy", "pyarrow", "av")
 
@@ -91,6 +92,8 @@ def _differences(before: Any, now: Any, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for place, (left, right) in enumerate(zip(before, now, strict=True)):
             yield from _differences(left, right, f"{path}[{place}]")
+    elif isinstance(before, dict) and isinstance(now, dict) and "type" in before and "type" in now:
+        yield path, f"{path or 'this'} was {before['type']}, is {now['type']}"
     elif before != now:
         yield path, f"{path} was {_short(before)}, is {_short(now)}"
 

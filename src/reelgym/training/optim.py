@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from reelgym.errors import WorkError
 from reelgym.training.config import TrainConfig
 from reelgym.training.metrics import Tally
+from reelgym.training.sharding import full, is_sharded, like
+
+Dump = Callable[[dict[str, Any]], Path]
 
 MOST_BROKEN = 3
 """Broken steps in a row after which a run stops."""
@@ -73,15 +77,14 @@ class Optimizer:
         self._params = {name: p for name, p in model.named_parameters() if p.requires_grad}
         if not self._params:
             raise WorkError("no parameter of the model is trainable")
-        decayed = [p for p in self._params.values() if p.ndim >= 2]
-        plain = [p for p in self._params.values() if p.ndim < 2]
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        self._adam = torch.optim.AdamW([g for g in groups if g["params"]], lr=config.lr, foreach=True)
+        self._adam = torch.optim.AdamW(_groups(self._params.values(), config), lr=config.lr, foreach=True)
         self._config, self._accelerator = config, accelerator
         self.broken_in_a_row = 0
         self.broken = 0
+        self.moves = 0
+        """Steps of this process that moved weights."""
 
-    def step(self, total: float, count: float, step: int) -> Update:
+    def step(self, total: float, count: float, step: int, *, dump: Dump | None = None) -> Update:
         """Divide the gradients by the count over all ranks, clip, and step; leave gradients cleared.
 
         Nothing moves where no rank counted anything, or where the loss or a gradient is not finite.
@@ -90,6 +93,7 @@ class Optimizer:
             total: This rank's sum of losses.
             count: This rank's count.
             step: The rollout or training step, from 1, for the schedule.
+            dump: Called where the step is refused, with what is known of the fault; returns the file it wrote.
 
         Raises:
             WorkError: `MOST_BROKEN` steps in a row were not finite.
@@ -101,24 +105,25 @@ class Optimizer:
         if count == 0:
             self._clear()
             return Update(0.0, 0.0, rate, "empty")
-        gradients = self._gradients(count)
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = _norm(self._gradients(count))
         if not (math.isfinite(total) and bool(norm.isfinite())):
-            return self._refuse(total / count, float(norm), step)
+            return self._refuse(total / count, float(norm), step, dump)
         self.broken_in_a_row = 0
-        torch.nn.utils.clip_grads_with_norm_(list(self._params.values()), self._config.max_grad_norm, norm)
+        for kind in _by_kind(self._params.values()):
+            torch.nn.utils.clip_grads_with_norm_(kind, self._config.max_grad_norm, norm)
         for group in self._adam.param_groups:
             group["lr"] = rate
         self._adam.step()
+        self.moves += 1
         self._clear()
         return Update(total / count, float(norm), rate, "taken")
 
     def state(self) -> dict[str, Tensor]:
-        """Return the moments by parameter name, `NAME/exp_avg` and so on."""
+        """Return the moments by parameter name, `NAME/exp_avg` and so on, whole; all ranks call this."""
         found: dict[str, Tensor] = {}
         for name, parameter in self._params.items():
             for key, value in self._adam.state.get(parameter, {}).items():
-                found[f"{name}/{key}"] = value.detach().clone().contiguous()
+                found[f"{name}/{key}"] = full(value.detach()).clone().contiguous()
         return found
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -132,8 +137,7 @@ class Optimizer:
             if name not in self._params:
                 raise WorkError(f"the checkpoint has optimiser state of {name!r}, which this run does not train")
             parameter = self._params[name]
-            device = torch.device("cpu") if kind == "step" else parameter.device
-            self._adam.state[parameter][kind] = value.to(device)
+            self._adam.state[parameter][kind] = value.cpu() if kind == "step" else like(value, parameter)
 
     @property
     def _device(self) -> torch.device:
@@ -145,24 +149,52 @@ class Optimizer:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [p.grad for p in self._params.values() if p.grad is not None]
-        if self._accelerator.num_processes > 1:
-            _sum_over_ranks(gradients, self._accelerator)
-        torch._foreach_div_(gradients, count)
+        for group in _by_kind(gradients):
+            # Those of sharded parameters were added up by the backward pass.
+            if self._accelerator.num_processes > 1 and not is_sharded(group[0]):
+                _sum_over_ranks(group, self._accelerator)
+            torch._foreach_div_(group, count)
         return gradients
 
-    def _refuse(self, loss: float, norm: float, step: int) -> Update:
+    def _refuse(self, loss: float, norm: float, step: int, dump: Dump | None) -> Update:
+        bad = [n for n, p in self._params.items() if p.grad is not None and not bool(full(p.grad).isfinite().all())]
+        facts = {"loss": loss, "grad_norm": norm, "bad_gradients": bad[:20], "bad_gradient_count": len(bad)}
+        kept = f"; {dump(facts)} holds the batch" if dump else ""
         self._clear()
         self.broken += 1
         self.broken_in_a_row += 1
         if self.broken_in_a_row >= MOST_BROKEN:
             raise WorkError(
                 f"step {step}: loss {loss} and gradient norm {norm} are not finite, {MOST_BROKEN} times in a row. "
-                "Lower lr, or look at the last rows of metrics.jsonl; the last checkpoint is unharmed"
+                f"Lower lr, or look at the last rows of metrics.jsonl{kept}; the last checkpoint is unharmed"
             )
         return Update(loss, norm, learning_rate(self._config, step), "refused")
 
     def _clear(self) -> None:
         self._adam.zero_grad(set_to_none=True)
+
+
+def _groups(parameters: Iterable[Tensor], config: TrainConfig) -> list[dict[str, Any]]:
+    """Return parameter groups: matrices decay, vectors do not; sharded and whole ones never share a kernel call."""
+    groups: list[dict[str, Any]] = []
+    for group in _by_kind(parameters):
+        groups.append({"params": [p for p in group if p.ndim >= 2], "weight_decay": config.weight_decay})
+        groups.append({"params": [p for p in group if p.ndim < 2], "weight_decay": 0.0})
+    return [group for group in groups if group["params"]]
+
+
+def _by_kind(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Return the whole tensors and the sharded ones, without empty lists."""
+    kinds: tuple[list[Tensor], list[Tensor]] = [], []
+    for tensor in tensors:
+        kinds[is_sharded(tensor)].append(tensor)
+    return [kind for kind in kinds if kind]
+
+
+def _norm(gradients: Iterable[Tensor]) -> Tensor:
+    """Return the norm of all gradients together, whole."""
+    norms = [full(torch.nn.utils.get_total_norm(group)) for group in _by_kind(gradients)]
+    return norms[0] if len(norms) == 1 else torch.stack(norms).norm()
 
 
 def _sum_over_ranks(gradients: Iterable[Tensor], accelerator: Accelerator) -> None:

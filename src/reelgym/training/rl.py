@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,11 @@ from reelgym.algorithms.base import LossSum
 from reelgym.data.sample import Sample
 from reelgym.data.templates import with_instruction
 from reelgym.data.trajectory import Group, Trajectory
-from reelgym.rollout.base import Sampler, SamplingParams
+from reelgym.rollout import replies
+from reelgym.rollout.base import Publishable, Sampler, SamplingParams
 from reelgym.rollout.streams import Streams
-from reelgym.training import packing
+from reelgym.training import dumps
+from reelgym.training.balance import prompt_tokens
 from reelgym.training.config import RLRun
 from reelgym.training.credit import Credit, Rollout, mask_of, padded, segment_index, tally_rollout
 from reelgym.training.inputs import Inputs
@@ -71,13 +74,15 @@ def train(
     )
     if session.finished:
         return session.folder
-    loop = Loop(run, session, (sampler or _local)(session.policy))
+    loop = Loop(run, session, (sampler or partial(make_sampler, run))(session.policy))
     measure = loop.measure if run.eval_data else None
     for step in session.steps(measure):
         tally = Tally()
-        with timed(tally, "sample"):
+        with timed(tally, "publish"):
+            loop.publish()
+        with timed(tally, "sample"), session.whole():
             sampled = loop.sample(step)
-        with timed(tally, "judge"):
+        with timed(tally, "judge"), session.whole():
             sampled = loop.judge(sampled, step, tally)
         with timed(tally, "score"):
             rollouts = loop.score(sampled, step, tally)
@@ -95,17 +100,28 @@ class Loop:
     def __init__(self, run: RLRun, session: Session, sampler: Sampler) -> None:
         """Hold what the phases share."""
         self.run, self.config, self.session, self.sampler = run, run.config, session, sampler
-        self._judge = open_judge(run, session)
+        with session.whole():
+            self._judge = open_judge(run, session)
+        self._published = -1
+        session.before_sampling = self.publish
         self.inputs = Inputs(session.policy, run.data.media, run.config)
         copied = session.reference is not None and not run.config.lora_rank
         self.budget = Budget(session.policy, run.config, reference=copied)
         self.eval_inputs = Inputs(session.policy, run.eval_data.media, run.config) if run.eval_data else None
 
+    def publish(self) -> None:
+        """Give the weights to a sampler that holds them elsewhere, if they moved since."""
+        moves = self.session.optimizer.moves
+        if isinstance(self.sampler, Publishable) and self._published != moves:
+            self.session.publish(self.sampler.load, shared=self.sampler.shared)
+            self._published = moves
+
     def sample(self, step: int) -> list[tuple[Pick, str, Group]]:
         """Draw the groups of this rank's share of the step's prompts."""
         config = self.config
-        chosen = self.session.mine(
-            picks(config.seed, step, size=config.prompts_per_step, items=len(self.run.data.items))
+        chosen = self.session.balanced(
+            picks(config.seed, step, size=config.prompts_per_step, items=len(self.run.data.items)),
+            lambda pick: prompt_tokens(self.run.data.items[pick.index].messages),
         )
         samples: list[Sample] = [self.run.data.items[pick.index] for pick in chosen]
         params = SamplingParams(max_tokens=config.max_completion_tokens, temperature=config.temperature)
@@ -174,7 +190,13 @@ class Loop:
             total, count = total + loss.total.item(), count + loss.count.item()
             tally.add_tensors(loss.metrics, "loss")
         tally.add("loss/total", total, count)
-        self.session.optimizer.step(total, count, step).report(tally)
+        dump = partial(self._dump, credits, step)
+        self.session.optimizer.step(total, count, step, dump=dump).report(tally)
+
+    def _dump(self, credits: Sequence[Credit], step: int, facts: dict[str, Any]) -> Path:
+        """Keep what a refused step was made of."""
+        facts = {"step": step, **facts, "groups": dumps.groups(credits)}
+        return dumps.write(self.session.folder, step, self.session.accelerator.process_index, facts)
 
     def _backward(self, credits: Sequence[Credit], references: dict[int, list[Tensor]]) -> list[LossSum]:
         """Add up the gradients of groups, and return the losses of their micro-batches."""
@@ -213,6 +235,7 @@ class Loop:
             return []
         with self.session.autocast():
             turns = self.sampler.sample(prompts, n=n, params=params, streams=streams, features=features)
+        replies.check(turns, prompts=len(prompts), n=n, max_tokens=params.max_tokens)
         return [tuple(Trajectory(turns=(turn,)) for turn in members) for members in turns]
 
     def _losses(self, credits: Sequence[Credit], references: dict[int, list[Tensor]]) -> Iterator[LossSum]:
@@ -221,13 +244,17 @@ class Loop:
         for credit in credits:
             if credit.silent and not references:
                 yield self._loss(credit, credit.old_logprobs, None)
-        for batch in self._micro_batches(heavy):
+        batches = list(self._micro_batches(heavy))
+        idle = self.session.idle(len(batches))
+        for batch in batches:
             found = self._logprobs(self.session.policy, batch)
             parts = [
                 self._loss(credit, padded(rows), references.get(credit.rollout.pick.place))
                 for credit, rows in zip(batch, found, strict=True)
             ]
             yield LossSum.join(parts)
+        for _ in range(idle):
+            yield self.session.nothing()
 
     def _micro_batches(self, credits: Sequence[Credit]) -> Iterator[list[Credit]]:
         """Yield groups, or where memory is short parts of them, that run together."""
@@ -250,7 +277,7 @@ class Loop:
         references: dict[int, list[Tensor]] = {}
         if self.session.reference is None:
             return references
-        with self.session.reference.active() as policy:
+        with self.session.whole(), self.session.reference.active() as policy:
             for batch in self._micro_batches(credits):
                 for credit, rows in zip(batch, self._logprobs(policy, batch), strict=True):
                     references.setdefault(credit.rollout.pick.place, []).extend(rows)
@@ -263,10 +290,8 @@ class Loop:
         own = self.config.train_tower and policy is not self.session.policy
         features = policy.features([item.prompt for item in items]) if own else self.inputs.features(keys)
         batch = [replace(item, features=found) for item, found in zip(items, features, strict=True)]
-        with self.session.autocast():
-            return packing.group_logprobs(
-                policy, batch, temperature=self.config.temperature, recompute=self.config.gradient_checkpointing
-            )
+        how = {"temperature": self.config.temperature, "recompute": self.config.gradient_checkpointing}
+        return self.session.logprobs(policy, batch, **how)
 
     def _item(self, credit: Credit) -> PackItem:
         completions = [torch.from_numpy(member.final.ids) for member in credit.trajectories]
@@ -276,7 +301,19 @@ class Loop:
         return inputs.prompt(sample.id, lambda: with_instruction(sample.messages, self.run.variant))
 
 
-def _local(policy: Policy) -> Sampler:
-    from reelgym.rollout.local import LocalSampler
+def make_sampler(run: RLRun, policy: Policy) -> Sampler:
+    """Return the sampler that a run names."""
+    config = run.config
+    if config.sampler == "local":
+        from reelgym.rollout.local import LocalSampler
 
-    return LocalSampler(policy)
+        return LocalSampler(policy)
+    from reelgym.rollout.vllm import VLLMSampler
+
+    if config.vllm_url:
+        from reelgym.rollout.vllm_server import Server
+
+        return VLLMSampler(policy, Server(config.vllm_url), sleeps=config.vllm_sleep)
+    from reelgym.rollout.vllm_engine import Colocated
+
+    return VLLMSampler(policy, Colocated(policy.source, lora_rank=config.lora_rank), sleeps=True)

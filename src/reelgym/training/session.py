@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import Tensor
 
+from reelgym.algorithms.base import LossSum
+from reelgym.data.messages import Message, Text
 from reelgym.errors import RequestError
-from reelgym.training import checkpoint, describe, trackers, weights
-from reelgym.training.checkpoint import State
+from reelgym.training import checkpoint, describe, packing, trackers, weights
+from reelgym.training.balance import shares
+from reelgym.training.checkpoint import Kept, State
 from reelgym.training.config import RLRun, SFTRun, TrainConfig
 from reelgym.training.metrics import MetricsFile, Tally
 from reelgym.training.optim import Optimizer
 from reelgym.training.order import derive
+from reelgym.training.packing import PackItem
 from reelgym.training.rollouts import RolloutFiles
+from reelgym.training.sharding import Sharded, full_state
 
 if TYPE_CHECKING:
     from reelgym.models.base import Policy
 
 Progress = Callable[[int, int], None]
 Load = Callable[..., "Policy"]
+Item = TypeVar("Item")
 
 
 class Session:
@@ -40,6 +51,7 @@ class Session:
         reference: The starting policy where the loop needs one, else None.
         rollouts: Where sampled groups are stored.
         state: Where the run stands.
+        before_sampling: Called by all ranks before an evaluation; the loop sets it.
     """
 
     def __init__(
@@ -63,6 +75,9 @@ class Session:
         self.state = checkpoint.read_state(found) if found else State()
         self._began = time.monotonic() - self.state.seconds
         self.stopped, self._saved = False, self.state.step
+        self.before_sampling: Callable[[], None] = lambda: None
+        self._kept: dict[str, Kept] = {}
+        self._stored = checkpoint.read_kept(found) if found else {}
         if not self.finished:
             self._open_policy(found, load or _load, with_reference)
             trackers.start(self.accelerator, self.config, self.folder)
@@ -96,6 +111,7 @@ class Session:
             if self.stopped and self._saved != step:
                 self._save()
         if self.main:
+            shutil.rmtree(self.folder / "published", ignore_errors=True)
             self.accelerator.end_training()
 
     def end_step(self, tally: Tally, measure: Callable[[], dict[str, float]] | None) -> None:
@@ -115,15 +131,77 @@ class Session:
         if self._progress:
             self._progress(step, config.steps)
 
+    def publish(self, load: Callable[..., None], *, shared: bool) -> None:
+        """Write the weights, the adapter alone under LoRA, to a folder in the run's and let every rank `load` it.
+
+        Where ranks share what loads, one of them does. All ranks call this.
+        """
+        # A name of its own in every life of the run: servers keep adapters, and what they cached, by name.
+        folder = self.folder / "published" / f"{self.optimizer.moves}-{os.getpid()}"
+        state = full_state(self.policy.model) if self.sharded else None
+        if self.main:
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            folder.mkdir(parents=True)
+            self._write_policy(state, folder)
+        self.accelerator.wait_for_everyone()
+        if self.main or not shared:
+            load(folder.resolve(), adapter=self.config.lora_rank > 0, tower=self.config.train_tower)
+        self.accelerator.wait_for_everyone()
+
+    def whole(self) -> contextlib.AbstractContextManager[None]:
+        """Hold all weights on this rank inside, for forward passes that other ranks need not make; all ranks enter."""
+        return self.sharded.whole() if self.sharded else contextlib.nullcontext()
+
+    def logprobs(self, policy: Policy, items: Sequence[PackItem], **how: Any) -> list[list[Tensor]]:
+        """Return `packing.group_logprobs`; of sharded weights under gradients all ranks ask at the same time."""
+        call = partial(packing.group_logprobs, policy, items, **how)
+        with self.autocast():
+            if self.sharded is None or policy is not self.policy:
+                return call()
+            # Copies: views of one tensor would lose the hooks by which a backward pass gathers weights.
+            return self.sharded.forward(lambda: [[row.clone() for row in rows] for rows in call()])
+
+    def idle(self, batches: int) -> int:
+        """Return how many forward passes this rank makes for nothing after its own, so that all make equally many.
+
+        All ranks call this before their first. Weights that are whole on each rank ask for none.
+        """
+        if not self.sharded or not torch.is_grad_enabled():
+            return 0
+        return int(max(gather_object([batches]))) - batches
+
+    def nothing(self) -> LossSum:
+        """Return a loss of 0 over nothing, after a forward pass over the shortest prompt there is."""
+        prompt = self.policy.encode((Message("user", (Text("."),)),), _no_media)
+        item = PackItem(prompt, None, [torch.tensor([self.policy.end_id])])
+        zero = self.logprobs(self.policy, [item])[0][0].sum() * 0.0
+        return LossSum(zero, torch.zeros(()))
+
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Return bf16 compute on a GPU, nothing elsewhere; losses and optimiser state are float32 either way."""
         if self.accelerator.device.type == "cuda":
             return torch.autocast("cuda", torch.bfloat16)
         return contextlib.nullcontext()
 
+    def keep(self, name: str, kept: Kept) -> None:
+        """Let checkpoints hold the state of `kept`; give it back what the checkpoint of a resumed run holds.
+
+        Equal on all ranks; called once per name before the first step.
+        """
+        self._kept[name] = kept
+        if name in self._stored:
+            kept.load_state(self._stored[name])
+
     def mine(self, items: list[Any]) -> list[Any]:
-        """Return this rank's share of a step's items."""
+        """Return this rank's share of items of about equal weight: every so-manieth."""
         return items[self.accelerator.process_index :: self.accelerator.num_processes]
+
+    def balanced(self, items: Sequence[Item], tokens: Callable[[Item], int]) -> list[Item]:
+        """Return this rank's share of a step's items, so that ranks have about equally many tokens; all are taken."""
+        if self.accelerator.num_processes == 1:
+            return list(items)
+        spread = shares([tokens(item) for item in items], self.accelerator.num_processes)
+        return [items[place] for place in spread[self.accelerator.process_index]]
 
     def _open_folder(self, run: SFTRun | RLRun) -> None:
         described, path = describe.describe(run), self.folder / "config.json"
@@ -157,6 +235,7 @@ class Session:
         self.policy.cold_started = True
         # Cached on first use, which must not be the sampler's: a tensor made in inference mode has no backward.
         _ = self.policy.forbidden_ids
+        self.sharded = Sharded(self.policy.model, self.accelerator) if config.shard else None
         self.optimizer = Optimizer(self.policy.model, config, self.accelerator)
         if found:
             self.optimizer.restore(checkpoint.read_moments(found))
@@ -170,7 +249,9 @@ class Session:
     def _judge(self, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
         """Evaluate; remember the best."""
         began = time.monotonic()
-        row = measure()
+        self.before_sampling()
+        with self.whole():
+            row = measure()
         self.state = self.state.judged(row[self._metric])
         return row | {"time/eval_seconds": time.monotonic() - began}
 
@@ -183,15 +264,17 @@ class Session:
     def _save(self) -> None:
         self._saved = self.state.step
         self.rollouts.write(self.state.step)
+        state = full_state(self.policy.model) if self.sharded else None
+        moments = self.optimizer.state()
         if self.main:
-            checkpoint.write(
-                self.folder,
-                self.state,
-                lambda folder: weights.save(self.policy, self.config, folder),
-                self.optimizer.state(),
-                self._metric,
-            )
+            kept = {name: each.state() for name, each in self._kept.items()}
+            save = partial(self._write_policy, state)
+            checkpoint.write(self.folder, self.state, save, moments, self._metric, kept=kept)
         self.accelerator.wait_for_everyone()
+
+    def _write_policy(self, state: dict[str, Tensor] | None, folder: Path) -> None:
+        with self.sharded.saving() if self.sharded else contextlib.nullcontext():
+            weights.save(self.policy, self.config, folder, state)
 
     def _agree(self, claim: bool) -> bool:
         """Return whether any rank claims it."""
@@ -209,9 +292,19 @@ class Session:
 
 def accelerator(config: TrainConfig, folder: Path) -> Accelerator:
     """Return accelerate's handle: a CUDA GPU where there is one, else the CPU; no tracker is started yet."""
+    chosen = os.environ.get("ACCELERATE_USE_FSDP"), os.environ.get("ACCELERATE_USE_DEEPSPEED")
+    if "true" in chosen:
+        raise RequestError(
+            "accelerate was told to shard by itself (FSDP or DeepSpeed): launch with distributed_type MULTI_GPU, as in "
+            "configs/accelerate, and give shard=true"
+        )
     trackers.check(config.trackers)
     kwargs: dict[str, Any] = {"log_with": list(config.trackers), "project_dir": str(folder)} if config.trackers else {}
     return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no", **kwargs)
+
+
+def _no_media(part: object) -> Any:
+    raise AssertionError("a prompt of text alone shows no media")
 
 
 def _load(name: str, **how: Any) -> Policy:

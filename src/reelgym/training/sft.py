@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from reelgym.algorithms import cross_entropy
 from reelgym.algorithms.base import LossSum
 from reelgym.errors import RequestError
-from reelgym.training import packing
+from reelgym.training import dumps
+from reelgym.training.balance import prompt_tokens
 from reelgym.training.config import Data, Example, SFTRun
 from reelgym.training.inputs import Inputs
 from reelgym.training.memory import Budget
@@ -59,7 +61,8 @@ def train(
         tally = Tally()
         began = time.monotonic()
         chosen = picks(run.config.seed, step, size=run.config.examples_per_step, items=len(run.data.items))
-        learner.learn(step, [pick.index for pick in session.mine(chosen)], tally)
+        share = session.balanced(chosen, lambda pick: prompt_tokens(run.data.items[pick.index].messages))
+        learner.learn(step, [pick.index for pick in share], tally)
         tally.add("time/step_seconds", time.monotonic() - began)
         session.end_step(tally, measure)
     return session.folder
@@ -79,7 +82,7 @@ class _Learner:
         total = count = 0.0
         for found in self._budget.run(lambda: self._backward(indices), tally):
             total, count = total + found.total.item(), count + found.count.item()
-        self._session.optimizer.step(total, count, step).report(tally)
+        self._session.optimizer.step(total, count, step, dump=partial(self._dump, indices, step)).report(tally)
         tally.add("loss/nll", total, count)
         tally.add("train/reply_tokens", count)
 
@@ -90,6 +93,12 @@ class _Learner:
             found.total.backward()  # type: ignore[no-untyped-call]
             losses.append(found.detach())
         return losses
+
+    def _dump(self, indices: Sequence[int], step: int, facts: dict[str, Any]) -> Path:
+        """Keep what a refused step was made of."""
+        examples = [{"index": index, "reply_ids": self._reply(index).tolist()} for index in indices]
+        facts = {"step": step, **facts, "examples": examples}
+        return dumps.write(self._session.folder, step, self._session.accelerator.process_index, facts)
 
     @torch.no_grad()
     def held_out_loss(self) -> dict[str, float]:
@@ -103,7 +112,9 @@ class _Learner:
     def _losses(self, indices: Sequence[int]) -> Iterator[LossSum]:
         """Yield the loss of one micro-batch after the other."""
         items = [PackItem(self._prompt(index), None, [self._reply(index)]) for index in indices]
-        for run in self._budget.runs(items):
+        runs = self._budget.runs(items)
+        idle = self._session.idle(len(runs))
+        for run in runs:
             places = [part.place for part in run]
             prompts = [self._prompt(indices[place]) for place in places]
             features = self._inputs.features([self._key(indices[place]) for place in places])
@@ -111,12 +122,11 @@ class _Learner:
                 PackItem(prompt, found, items[place].completions)
                 for prompt, found, place in zip(prompts, features, places, strict=True)
             ]
-            with self._session.autocast():
-                scored = packing.group_logprobs(
-                    self._session.policy, batch, recompute=self._config.gradient_checkpointing
-                )
+            scored = self._session.logprobs(self._session.policy, batch, recompute=self._config.gradient_checkpointing)
             logprobs = torch.cat([completions[0] for completions in scored])[None]
             yield cross_entropy(logprobs, torch.ones_like(logprobs, dtype=torch.bool))
+        for _ in range(idle):
+            yield self._session.nothing()
 
     def _prompt(self, index: int) -> Prompt:
         return self._inputs.prompt(self._key(index), lambda: self._example(index).messages)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from reelgym.errors import RequestError, WorkError
 from reelgym.training.config import TrainConfig
@@ -67,17 +67,18 @@ def language_linears(model: nn.Module, tower: nn.Module | None) -> list[str]:
     ]
 
 
-def save(policy: Policy, config: TrainConfig, folder: Path) -> None:
+def save(policy: Policy, config: TrainConfig, folder: Path, state: dict[str, Tensor] | None = None) -> None:
     """Write the policy as `policy.save` does; under LoRA the adapter alone in PEFT's form, and the tokenizer.
 
-    `save_pretrained` would do it too, but asks the hub for the base model's config each time.
+    `save_pretrained` would do it too, but asks the hub for the base model's config each time. `state` holds the weights
+    where the model's own are spread over ranks.
     """
     if not config.lora_rank:
-        policy.save(folder)
+        policy.save(folder, state)
         return
     from peft import get_peft_model_state_dict
 
-    found = get_peft_model_state_dict(policy.model, save_embedding_layers=False)
+    found = get_peft_model_state_dict(policy.model, state_dict=state, save_embedding_layers=False)
     save_file({f"{PREFIX}{name}": value.detach().cpu().contiguous() for name, value in found.items()}, folder / ADAPTER)
     settings = copy.copy(policy.model.peft_config["default"])
     settings.base_model_name_or_path, settings.inference_mode = policy.source, True

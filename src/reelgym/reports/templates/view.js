@@ -24,7 +24,8 @@
     get("trouble").textContent = gone ? "The server has stopped: start `reelgym view` again." : error.message;
     get("trouble").hidden = false;
   }
-  function form() { return about.tabs.find(function (tab) { return tab.name === state.tab; }).form; }
+  function tabOf() { return about.tabs.find(function (tab) { return tab.name === state.tab; }); }
+  function form() { return tabOf().form; }
   function narrow() { return matchMedia("(max-width: 720px)").matches; }
 
   // The address holds the state, so that a page can be reloaded, left and come back to.
@@ -111,7 +112,7 @@
   }
   function drawPlace() {
     var last = state.offset + lines.length;
-    get("count").textContent = total.toLocaleString("en") + (total === 1 ? " row" : " rows");
+    get("count").textContent = total.toLocaleString("en") + " " + (total === 1 ? tabOf().noun.replace(/ies$/, "y").replace(/s$/, "") : tabOf().noun);
     get("nothing").hidden = total > 0;
     get("place").textContent = total ? (state.offset + 1).toLocaleString("en") + "\u2013" + last.toLocaleString("en") : "";
     get("back").disabled = state.offset === 0;
@@ -305,6 +306,8 @@
   get("closer-forth").addEventListener("click", function () { drawFrame(1); });
   get("closer-close").addEventListener("click", function () { closer.close(); });
   item.addEventListener("click", function (event) {
+    var link = event.target.closest("[data-search]");
+    if (link) { state.q = words.value = link.dataset.search; state.filters = {}; again(); }
     if (event.target.closest(".reveal")) { reveal(); }
     if (event.target.matches(".frame img")) { look(event.target); }
   });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -27,12 +27,14 @@ class Tab:
         label: As shown.
         form: `list` (rows, each with an item beside them), `table` (rows alone) or `page`.
         count: Rows behind it, None for a page.
+        noun: What its rows are.
     """
 
     name: str
     label: str
     form: Literal["list", "table", "page"]
     count: int | None = None
+    noun: str = "rows"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ class Line:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {"key": self.key, "title": self.title, "note": self.note, "tags": self.tags, "figure": self.figure}
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +149,11 @@ class Browser(ABC):
 
 def described(title: str, tabs: tuple[Tab, ...], defaults: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """Return what `Browser.about` returns."""
-    listed = [{"name": tab.name, "label": tab.label, "form": tab.form, "count": tab.count} for tab in tabs]
-    return {"title": title, "tabs": listed, "defaults": {name: dict(one) for name, one in defaults.items()}}
+    return {
+        "title": title,
+        "tabs": [asdict(tab) for tab in tabs],
+        "defaults": {name: dict(one) for name, one in defaults.items()},
+    }
 
 
 def no_tab(tab: str, kind: str) -> RequestError:

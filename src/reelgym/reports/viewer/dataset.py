@@ -22,7 +22,8 @@ from reelgym.reports.viewer.columns import Coder, Column, Filter, Marks, Mask
 from reelgym.reports.viewer.difficulty import read_difficulty
 from reelgym.reports.viewer.exhibit import exhibit
 from reelgym.reports.viewer.pictures import Decoder
-from reelgym.reports.viewer.samples import DAMAGE, Samples, damaged
+from reelgym.reports.viewer.rows import DAMAGE, damaged
+from reelgym.reports.viewer.samples import Samples
 from reelgym.synthesis.audit import SOLVED
 from reelgym.synthesis.inspect import inspect, reason_kind, table
 from reelgym.synthesis.structure import FACETS
@@ -50,14 +51,15 @@ class DatasetBrowser(Browser):
         self._media: MediaReader = self.samples.media(store, videos)
         self._decoder = Decoder()
         self._index = _Index(self.samples)
+        self.samples.rows_by_id = {name: row for row, name in enumerate(self._index.ids)}
         self._quarantine = _quarantine(folder / "quarantine.jsonl")
 
     def about(self) -> dict[str, Any]:
         """Return title and tabs."""
         tabs = (
-            Tab(name="samples", label="Samples", form="list", count=len(self.samples)),
+            Tab(name="samples", label="Samples", form="list", count=len(self.samples), noun="samples"),
             Tab(name="overview", label="Overview", form="page"),
-            Tab(name="quarantine", label="Left out", form="table", count=len(self._quarantine)),
+            Tab(name="quarantine", label="Left out", form="table", count=len(self._quarantine), noun="files"),
         )
         return described(self.folder.resolve().name, tabs, {})
 
@@ -79,7 +81,9 @@ class DatasetBrowser(Browser):
         if tab != "samples" or sample is None:
             raise RequestError(f"{self.folder} has no sample {key[:80]!r}")
         measured = self._index.difficulty.of(self.samples.rows_by_id[key])
-        return exhibit(sample, self.samples.sources.get(sample.source), difficulty=measured)
+        source = self.samples.sources.get(sample.source)
+        links = [("All samples of this video", source.path if source is not None else sample.source)]
+        return exhibit(sample, source, difficulty=measured, links=links)
 
     def page(self, tab: str) -> Payload:
         """Return counts, chance levels, the audit and what the videos hold."""
@@ -172,7 +176,7 @@ class _Index:
         solved: dict[str, list[int]] = {}
         self.ids: list[str] = []
         try:
-            for row, told in enumerate(samples.scan(["id", "task", "split", "facets", "provenance"])):
+            for row, told in enumerate(samples.rows.scan(["id", "task", "split", "facets", "provenance"])):
                 provenance = json.loads(told["provenance"])
                 self.ids.append(told["id"])
                 task.add(row, told["task"])

@@ -48,6 +48,7 @@ def exhibit(
     replies: Sequence[Reply] = (),
     difficulty: Measured = (),
     note: str = "",
+    links: Sequence[tuple[str, str]] = (),
     sealed: bool = True,
 ) -> str:
     """Return a sample as HTML; its frames are fetched one by one by their addresses.
@@ -58,6 +59,7 @@ def exhibit(
         replies: What was written about it.
         difficulty: How often models solve it.
         note: A line under its title.
+        links: (words, what is searched for when they are clicked).
         sealed: Whether the answer waits for a click.
     """
     show = addresses(sample, sample.id)
@@ -72,6 +74,7 @@ def exhibit(
         title=source.path if source is not None else sample.source,
         eyebrow=f"{sample.task}, {sample.split}",
         note=note,
+        links=links,
         facets=[(words(name).lower(), _plain(value)) for name, value in sample.facets.items()],
         sealed=sealed,
         gap=gap is not None,
@@ -85,9 +88,9 @@ def exhibit(
     )
 
 
-def bare(name: str, replies: Sequence[Reply], *, note: str = "") -> str:
+def bare(name: str, replies: Sequence[Reply], *, note: str = "", links: Sequence[tuple[str, str]] = ()) -> str:
     """Return replies to a sample that is not at hand."""
-    return _draw(Puzzle(id=name, replies=tuple(replies)), title=name, note=note)
+    return _draw(Puzzle(id=name, replies=tuple(replies)), title=name, note=note, links=links)
 
 
 def blocks(sample: Sample) -> Iterator[Block]:
@@ -130,6 +133,7 @@ def _draw(puzzle: Puzzle, **about: Any) -> str:
     usual: dict[str, Any] = {
         "eyebrow": "",
         "note": "",
+        "links": (),
         "facets": [],
         "sealed": False,
         "gap": False,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from reelgym.errors import RequestError
+from reelgym.reports.folders import read_json
 from reelgym.reports.viewer.browser import Browser
 from reelgym.reports.viewer.dataset import DatasetBrowser
+from reelgym.reports.viewer.evaluation import EvaluationBrowser
+from reelgym.reports.viewer.run import RunBrowser
 from reelgym.video import Store
 
 
@@ -16,7 +19,7 @@ def open_browser(
     """Return what shows a folder; the files in it say of which kind it is.
 
     Args:
-        path: A dataset.
+        path: A dataset, run or evaluation.
         store: Where decoded frames are kept.
         videos: Where the videos lie now, if they were moved.
         data: The dataset of a run or evaluation, if it has moved.
@@ -25,9 +28,22 @@ def open_browser(
         RequestError: The folder is none of these, or damaged; one line names the right command.
     """
     folder = Path(path)
+    if (folder / "demo.json").is_file():
+        raise RequestError(f"{folder} {_kind(folder)}")
+    if (folder / "results.json").is_file():
+        return EvaluationBrowser(folder, store, videos, data or _of_demo(folder))
     if (folder / "dataset.json").is_file():
         return DatasetBrowser(folder, store, videos)
+    if (folder / "config.json").is_file() and str(read_json(folder / "config.json").get("type")).endswith("Run"):
+        return RunBrowser(folder, store, videos, data)
     raise RequestError(f"{folder} {_kind(folder)}")
+
+
+def _of_demo(folder: Path) -> Path | None:
+    """Return the held-out puzzles of the demo that an evaluation lies in, None where it lies in none."""
+    demo = folder.resolve().parent
+    named = demo / ("own" if folder.resolve().name == "eval-own" else "world/test/puzzles")
+    return named if (demo / "demo.json").is_file() and named.is_dir() else None
 
 
 def _kind(folder: Path) -> str:
