@@ -12,6 +12,7 @@ import typer
 from reelgym import __version__
 from reelgym.commands import (
     compare,
+    cot,
     demo,
     difficulty,
     doctor,
@@ -43,6 +44,7 @@ for command in (
     exchange,
     inspect,
     difficulty,
+    cot,
     train,
     evaluate,
     compare,

@@ -8,7 +8,20 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("demo", "synth", "inspect", "difficulty", "train", "eval", "report", "list", "doctor", "store", "view")
+COMMANDS = (
+    "demo",
+    "synth",
+    "inspect",
+    "difficulty",
+    "cot",
+    "train",
+    "eval",
+    "report",
+    "list",
+    "doctor",
+    "store",
+    "view",
+)
 
 
 def test_help_lists_every_command_and_no_command_is_the_same(cli: Callable[..., tuple[int, str, str]]) -> None:

@@ -419,10 +419,16 @@ def merged(spent: Sequence[dict[str, Spent]]) -> dict[str, Spent]:
     return whole
 
 
-def with_model(endpoint: Endpoint, url: str, model: str, key_env: str) -> Endpoint:
-    """Return an endpoint for another model, equally polite."""
+def with_model(
+    endpoint: Endpoint, url: str, model: str, key_env: str, price: tuple[float, float] | None = None
+) -> Endpoint:
+    """Return an endpoint for another model, equally polite; what is empty or None stays."""
     return replace(
-        endpoint, url=url or endpoint.url, model=model or endpoint.model, key_env=key_env or endpoint.key_env
+        endpoint,
+        url=url or endpoint.url,
+        model=model or endpoint.model,
+        key_env=key_env or endpoint.key_env,
+        price=price or endpoint.price,
     )
 
 

@@ -1,0 +1,56 @@
+"""Observations that state an answer instead of what is seen: a judge that reads them learns nothing about seeing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from reelgym import tasks
+from reelgym.data.sample import Sample
+from reelgym.data.templates import OPENINGS
+from reelgym.scoring.choice import LETTERS, parse_choice
+from reelgym.scoring.mentions import states_answer
+
+_CLAIM = re.compile(
+    r"\b(?:the|my|a|its)?\s*(?:correct|right|final|best|most likely)\s+(?:answer|option|choice)\b|"
+    r"\b(?:the|my)\s+answer\s+(?:is|must|should|would|will|has to)\b|\banswer\s*:",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"\b(?:option|choice|answer)s?\s*(?:is\s*|:\s*)?[(\[]?([A-Z])[)\]]?(?![\w'])")
+_PIECE = re.compile(r"[\n.;!?]+")
+
+
+def leak(observation: str, sample: Sample) -> str:
+    """Return how an observation states an answer, or nothing where it does not.
+
+    It does where it speaks of the correct answer, names an option by its letter, or holds a sentence that is nothing
+    but an answer: candidates in an order, one of the options, the number or text that is right. Ours.
+    """
+    text = observation.strip().removeprefix(OPENINGS["observation"])
+    if found := _CLAIM.search(text):
+        return f"it says {found[0].strip()!r}"
+    pool, answer = sample.evidence.get("pool"), sample.answer
+    if isinstance(pool, int) and isinstance(answer, list):
+        return "it states candidates as an order" if states_answer(text, len(answer), pool) else ""
+    options = sample.evidence.get("options")
+    if isinstance(options, list) and options:
+        return _option(text, options)
+    return _bare(text, sample)
+
+
+def _option(text: str, options: Sequence[str]) -> str:
+    for found in _NAMED.finditer(text):
+        if found[1] in LETTERS[: len(options)]:
+            return f"it names option {found[1]}"
+    for piece in (text, *_PIECE.split(text)):
+        if piece.strip() and (place := parse_choice(piece.strip(" :,-"), options)) is not None:
+            return f"it holds nothing but option {LETTERS[place]} in {piece.strip()[:60]!r}"
+    return ""
+
+
+def _bare(text: str, sample: Sample) -> str:
+    task = tasks.get(sample.task)
+    for piece in (text, *_PIECE.split(text)):
+        if piece.strip() and task.score(piece.strip(" :,-"), sample).value >= 1.0:
+            return f"it holds nothing but the answer in {piece.strip()[:60]!r}"
+    return ""
