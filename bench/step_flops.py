@@ -44,7 +44,7 @@ class Counter:
         self.prompt, self.completion, self.group = job["prompt"], job["completion"], job["group"]
         self.again = 1 if job["checkpointing"] else 0
         core, config = policy.model.model, policy.model.config.get_text_config()
-        self.weights = _matrices(core.language_model.layers)
+        self.weights = matrices(core.language_model.layers)
         self.width = (
             config.num_hidden_layers * config.num_attention_heads * core.language_model.layers[0].self_attn.head_dim
         )
@@ -68,8 +68,8 @@ class Counter:
         )
         whole = len(config.fullatt_block_indexes)
         pairs = whole * patches**2 + (config.depth - whole) * windows
-        per_patch = _matrices(visual.blocks) + visual.patch_embed.proj.weight.numel()
-        products = patches * per_patch + patches / 4 * _matrices(visual.merger)
+        per_patch = matrices(visual.blocks) + visual.patch_embed.proj.weight.numel()
+        products = patches * per_patch + patches / 4 * matrices(visual.merger)
         return Cost(products, 2 * pairs * config.hidden_size).times(FRAMES)
 
     def _prompt(self) -> Cost:
@@ -105,5 +105,6 @@ class Counter:
         return found | {"tower_over_text": self.tower().total / self._prompt().total}
 
 
-def _matrices(module: Any) -> int:
+def matrices(module: Any) -> int:
+    """Return the weights of a module that multiply every token."""
     return sum(weight.numel() for weight in module.parameters() if weight.dim() > 1)

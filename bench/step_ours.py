@@ -53,9 +53,10 @@ def padded(
     policy: Policy, prompt: Prompt, features: Sequence[Features], completions: Sequence[Tensor], recompute: bool
 ) -> list[Tensor]:
     """Return log-probs (C,) of equally long completions, from rows that each hold the whole prompt."""
-    ids = torch.stack([torch.cat([prompt.ids, completion]) for completion in completions])
+    ids = torch.stack([torch.cat([prompt.ids, completion.cpu()]) for completion in completions]).to(policy.device)
     after = prompt.next_position + torch.arange(len(completions[0]))
-    positions = torch.cat([prompt.positions, after.expand(3, -1)], 1)[:, None].expand(-1, len(ids), -1)
+    places = torch.cat([prompt.positions, after.expand(3, -1)], 1).to(policy.device)
+    positions = places[:, None].expand(-1, len(ids), -1)
     with recomputed(policy.model, on=recompute):
         hidden = states(policy.hidden(ids, positions, features=features))[:, len(prompt) - 1 : -1].flatten(0, 1)
     found = token_logprobs(policy, hidden, ids[:, len(prompt) :].flatten(), 1.0, False)[0]
