@@ -93,6 +93,7 @@ def _shown(state: dict[str, Any], as_json: bool) -> None:
         ("entries", f"{state['entries']} ({state['videos']} videos, {state['frames']} frames)"),
         ("size", f"{_size(state['size_bytes'])} of {_size(state['limit_bytes'])}"),
         *((f"kept as {name}", _size(size)) for name, size in state["encodings"].items()),
+        ("vision features", _size(state["feature_bytes"])),
         ("longest unused since", used),
         ("damaged or of another format", str(state["unreadable"])),
         ("copies of remote files", _size(state["copies_bytes"])),

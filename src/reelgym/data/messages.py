@@ -60,7 +60,7 @@ class Message:
 
 def to_json(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     """Return messages as JSON values; `from_json` undoes it exactly."""
-    return [{"role": m.role, "parts": [_part_to_json(part) for part in m.parts]} for m in messages]
+    return [{"role": m.role, "parts": [part_to_json(part) for part in m.parts]} for m in messages]
 
 
 def from_json(value: list[dict[str, Any]]) -> tuple[Message, ...]:
@@ -68,7 +68,8 @@ def from_json(value: list[dict[str, Any]]) -> tuple[Message, ...]:
     return tuple(Message(m["role"], tuple(_part_from_json(part) for part in m["parts"])) for m in value)
 
 
-def _part_to_json(part: Part) -> dict[str, Any]:
+def part_to_json(part: Part) -> dict[str, Any]:
+    """Return a part as JSON values, under the one key `text`, `image` or `clip`."""
     if isinstance(part, Text):
         return {"text": part.text}
     named = {"video": part.video, "spec": part.spec.to_json()}

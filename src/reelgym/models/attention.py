@@ -10,11 +10,12 @@ Shapes: N tokens of the packed row, H query heads, K key/value heads, D head siz
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask
 from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
 from transformers.cache_utils import DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -22,6 +23,7 @@ from transformers.masking_utils import sdpa_mask
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from reelgym.errors import RequestError
+from reelgym.models import flex
 from reelgym.models.kernels import attend, attend_backward, merge
 
 NAME = "reelgym"
@@ -167,16 +169,26 @@ class PackedLayout:
     Exact in value and gradient: a completion's attention over its prompt and over itself are two kernel calls whose
     results are merged by their log-sum-exp, and whose backward calls are given the merged result, as in ring attention
     (Liu et al., Ring Attention with Blockwise Transformers, arXiv 2310.01889; there over devices, here over the parts).
+    On a GPU with Triton the same layout is one block-sparse kernel call (`flex`).
     """
 
     sequences: tuple[Rectangle, ...]
     branches: tuple[Branch, ...] = ()
+    _masks: dict[torch.device, BlockMask] = field(default_factory=dict, init=False, repr=False)
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, *, scale: float) -> Tensor:
         """Return (1, N, H, D) for the packed row: query (1, H, N, D), key and value (1, K, N, D)."""
+        if flex.chosen(query.device):
+            return flex.attend(query, key, value, self._block_mask(query.device), scale=scale)
         packed = (x[0].transpose(0, 1) for x in (query, key, value))
         found: Tensor = _Packed.apply(*packed, self, scale)  # type: ignore[no-untyped-call]
         return found[None]
+
+    def _block_mask(self, device: torch.device) -> BlockMask:
+        """Return the row's block mask, made once for all layers."""
+        if device not in self._masks:
+            self._masks[device] = flex.Spans.of(self, device).block_mask()
+        return self._masks[device]
 
 
 class _Packed(torch.autograd.Function):

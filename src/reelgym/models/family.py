@@ -41,6 +41,7 @@ class Prompt:
         repeated_frames: Frames repeated because a clip's count did not fill its last temporal patch.
         messages: What it was made of; none where it was made otherwise.
         media: Where the pixels of `messages` come from; None without messages. Read by samplers in other processes.
+        names: {"image" | "video": what the pixels of each are, in the same order}; empty where it is not known.
     """
 
     ids: torch.Tensor
@@ -52,6 +53,7 @@ class Prompt:
     repeated_frames: int = 0
     messages: tuple[Message, ...] = ()
     media: Media | None = None
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of tokens P."""
@@ -81,6 +83,7 @@ class Prompt:
             next_position=starts[-1],
             time_error_seconds=max(part.time_error_seconds for part in parts),
             repeated_frames=sum(part.repeated_frames for part in parts),
+            names={kind: tuple(name for part in parts for name in part.names.get(kind, ())) for kind in kinds},
         )
 
 

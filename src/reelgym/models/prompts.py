@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reelgym.data.messages import Clip, Image, Message, Text
+from reelgym.data.messages import Clip, Image, Message, Text, part_to_json
 from reelgym.errors import RequestError
 from reelgym.models.family import Media, Prompt
+from reelgym.models.features import name_of
 from reelgym.models.patches import fit_image, patchify, resize
 from reelgym.models.positions import Block, clock, place
 
@@ -39,6 +40,7 @@ class _Seen:
     grid: tuple[int, int, int]
     text: str
     blocks: list[Block]
+    name: str
     repeated: int = 0
     error_seconds: float = 0.0
 
@@ -79,6 +81,7 @@ def _encoded(policy: Policy, text: str, messages: Sequence[Message], media: Medi
         repeated_frames=sum(s.repeated for s in seen if s.kind == "video"),
         messages=tuple(messages),
         media=media,
+        names={k: tuple(s.name for s in seen if s.kind == k) for k in kinds},
     )
 
 
@@ -124,10 +127,11 @@ def _see(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> _Seen
     family, form = policy.family, policy.family.pixels
     frames, height, width = pixels.shape[:3]
     size = _size(policy, part, frames, height, width)
+    name = name_of(part_to_json(part))
     if isinstance(part, Image):
         patches, grid, _ = patchify(pixels, size, form)
         merged = _merged(grid, form.merge)
-        return _Seen("image", patches, grid, IMAGE, [Block(merged[1] * merged[2], merged)])
+        return _Seen("image", patches, grid, IMAGE, [Block(merged[1] * merged[2], merged)], name)
     times = part.times if part.shown_seconds is None else part.shown_seconds
     if len(times) != frames:
         raise RequestError(f"a clip of {frames} frames is shown with {len(times)} times: they must be as many")
@@ -139,7 +143,7 @@ def _see(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> _Seen
     error = told.error_seconds if family.times_are_spaced and shown else 0.0
     if error > 1.0:
         logger.info("a clip's even spacing is up to %.2f s from its true times", error)
-    return _Seen("video", patches, grid, family.clip_text(shown, grid[0]), blocks, repeated, error)
+    return _Seen("video", patches, grid, family.clip_text(shown, grid[0]), blocks, name, repeated, error)
 
 
 def _merged(grid: tuple[int, int, int], merge: int) -> tuple[int, int, int]:

@@ -73,6 +73,7 @@ class TrainConfig(ABC):  # noqa: B024 - abstract because only SFTConfig and RLCo
         max_prompt_tokens: A longer prompt is an error that names its sample.
         train_tower: Whether the vision tower learns. If not, its features are computed once per prompt and kept.
         feature_cache_prompts: Prompts whose encoding and features are kept in memory, least recently used first out.
+        feature_cache_gib: What they may take there together, in GiB of 2^30 bytes; those of one batch always stay.
         shard: Whether weights, gradients and moments are spread over the ranks (FSDP2) instead of copied to each.
         lora_rank: 0 trains all weights, else rank of LoRA on the linear layers of the language model.
         lora_alpha: LoRA's scale.
@@ -97,6 +98,7 @@ class TrainConfig(ABC):  # noqa: B024 - abstract because only SFTConfig and RLCo
     max_prompt_tokens: int = 16384
     train_tower: bool = False
     feature_cache_prompts: int = 1024
+    feature_cache_gib: float = 8.0
     shard: bool = False
     lora_rank: int = 0
     lora_alpha: int = 32
@@ -115,7 +117,7 @@ class TrainConfig(ABC):  # noqa: B024 - abstract because only SFTConfig and RLCo
             raise unknown("schedule", self.schedule, ["constant", "linear", "cosine"])
         at_least(self, 1, "steps", "micro_batch_tokens", "max_prompt_tokens", "save_every", "eval_tokens")
         at_least(self, 0, "warmup_steps", "weight_decay", "lora_rank", "eval_every", "patience", "time_budget_seconds")
-        at_least(self, 0, "feature_cache_prompts")
+        at_least(self, 0, "feature_cache_prompts", "feature_cache_gib")
         for name in ("lr", "max_grad_norm", "lora_alpha"):
             if not getattr(self, name) > 0:
                 raise RequestError(f"{name}={getattr(self, name)} must be above 0")

@@ -19,7 +19,7 @@ from reelgym.training.config import Data, RLRun, SFTRun
 FREE = frozenset(
     {"origin", "config.steps", "config.time_budget_seconds", "config.save_every", "config.trackers"}
     | {"config.store_rollouts", "config.feature_cache_prompts", "config.shard"}
-    | {"config.vllm_url", "config.vllm_sleep"}
+    | {"config.vllm_url", "config.vllm_sleep", "config.feature_cache_gib"}
 )
 """Dotted settings that may change when a run is continued: how long, what is kept or logged, where weights are held."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelgym.errors import MediaError, RequestError, WorkError
-from reelgym.video import packed
+from reelgym.video import blobs, packed
 from reelgym.video.decode import read_many
 from reelgym.video.packed import Encoding, Packed
 from reelgym.video.probing import identify_once, scheme_of_identity
@@ -58,6 +58,7 @@ class Contents:
         encodings: Name of an encoding to the bytes kept in it.
         unreadable: Entries that are damaged or of another format; `prune` removes them first.
         oldest: When the entry that waits longest was last used, in seconds since 1970; None of an empty store.
+        feature_bytes: Of `size_bytes`, what vision features take.
     """
 
     entries: int
@@ -67,10 +68,13 @@ class Contents:
     encodings: dict[str, int]
     unreadable: int
     oldest: float | None
+    feature_bytes: int = 0
 
 
 class Store:
     """A bounded cache of frames, keyed by the video's identity and the spec; safe for several processes at once.
+
+    What is made of frames (vision features) lies beside them as named bytes, within the same limit.
 
     One packed file per entry (`packed`), with checksums of header and frames. Entries are written under a temporary
     name and renamed, so a reader sees a whole file or none; two processes that miss the same entry write the same
@@ -164,6 +168,32 @@ class Store:
                 self._discard(entry.path)
                 damaged = number
 
+    def blob(self, name: str) -> bytes | None:
+        """Return what `keep_blob` kept under a name, or None: never kept, thrown out for room, or damaged."""
+        return blobs.read(self._blob_place(name))
+
+    def keep_blob(self, name: str, data: bytes) -> None:
+        """Keep bytes made of this store's frames (vision features) under a name, within the same limit.
+
+        What alone would take more than an eighth of the limit is not kept.
+
+        Raises:
+            WorkError: The store cannot be written, for example on a full disk.
+        """
+        if len(data) > self.limit_bytes // 8:
+            return
+        try:
+            size = blobs.write(self.root, self._blob_place(name), data)
+        except OSError as error:
+            words = f"cannot write to the frame store {self.root}: {error.strerror}"
+            raise WorkError(f"{words}; free some space or name another folder") from error
+        self._count_in(size)
+
+    def _blob_place(self, name: str) -> str:
+        # Compressed frames are other pixels than raw ones, and what is made of them is too.
+        key = hashlib.sha256(f"{name} {self.encoding}".encode()).hexdigest()
+        return os.path.join(self.root, key[:2], key + blobs.SUFFIX)
+
     def stats(self) -> StoreStats:
         """Return what the store holds now and how it served this process."""
         sizes = [size for _, size, _ in self._entries()]
@@ -174,8 +204,11 @@ class Store:
         entries = self._entries()
         encodings: dict[str, int] = {}
         identities: set[str] = set()
-        frames = unreadable = 0
+        frames = unreadable = features = 0
         for _, size, place in entries:
+            if place.endswith(blobs.SUFFIX):
+                features += size
+                continue
             entry = _opened(place)
             if entry is None:
                 unreadable += 1
@@ -194,12 +227,13 @@ class Store:
             encodings=dict(sorted(encodings.items())),
             unreadable=unreadable,
             oldest=None if oldest is None else oldest / 1e9,
+            feature_bytes=features,
         )
 
     def prune(self, limit_bytes: int) -> int:
         """Throw away what cannot be read, then the entries used longest ago until the rest fits; return how many."""
         entries = sorted(self._entries())
-        useless = [entry for entry in entries if _opened(entry[2]) is None]
+        useless = [e for e in entries if not e[2].endswith(blobs.SUFFIX) and _opened(e[2]) is None]
         gone = self._evict(useless, -1)
         return gone + self._evict([entry for entry in entries if entry not in useless], limit_bytes)
 
@@ -282,10 +316,14 @@ class Store:
                 os.unlink(temporary)
             words = f"cannot write to the frame store {self.root}: {error.strerror}"
             raise WorkError(f"{words}; free some space or name another folder") from error
+        self._count_in(size)
+        return kept
+
+    def _count_in(self, size: int) -> None:
+        """Count what was written, and make room if needed."""
         self._written += size
         if self._known + self._written > self.limit_bytes or self._written > self.limit_bytes // 16:
             self._make_room()
-        return kept
 
     def _make_room(self) -> None:
         """Count what all processes have written, throw away what is too much, and files that were never finished."""
