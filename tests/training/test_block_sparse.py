@@ -46,6 +46,7 @@ def test_the_block_mask_shows_each_token_what_it_may_see() -> None:
     assert int(mask.full_kv_num_blocks.sum()) > 0
 
 
+@pytest.mark.filterwarnings("ignore:flex_attention called without")
 def test_the_block_sparse_form_is_the_split_form(monkeypatch: pytest.MonkeyPatch) -> None:
     # Values alone: torch has no backward of flex_attention on a CPU.
     policy = sharp("qwen3_vl")
