@@ -119,11 +119,13 @@ class Optimizer:
         return Update(total / count, float(norm), rate, "taken")
 
     def state(self) -> dict[str, Tensor]:
-        """Return the moments by parameter name, `NAME/exp_avg` and so on, whole; all ranks call this."""
+        """Return the moments by parameter name, `NAME/exp_avg` and so on, whole; all ranks call this, one gets them."""
         found: dict[str, Tensor] = {}
         for name, parameter in self._params.items():
             for key, value in self._adam.state.get(parameter, {}).items():
-                found[f"{name}/{key}"] = full(value.detach()).clone().contiguous()
+                whole = full(value.detach())
+                if self._accelerator.is_main_process:
+                    found[f"{name}/{key}"] = whole.to("cpu", copy=True).contiguous()
         return found
 
     def restore(self, state: dict[str, Tensor]) -> None:

@@ -138,7 +138,7 @@ class Session:
         """
         # A name of its own in every life of the run: servers keep adapters, and what they cached, by name.
         folder = self.folder / "published" / f"{self.optimizer.moves}-{os.getpid()}"
-        state = full_state(self.policy.model) if self.sharded else None
+        state = self._full_state()
         if self.main:
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
@@ -264,13 +264,18 @@ class Session:
     def _save(self) -> None:
         self._saved = self.state.step
         self.rollouts.write(self.state.step)
-        state = full_state(self.policy.model) if self.sharded else None
+        state = self._full_state()
         moments = self.optimizer.state()
         if self.main:
             kept = {name: each.state() for name, each in self._kept.items()}
             save = partial(self._write_policy, state)
             checkpoint.write(self.folder, self.state, save, moments, self._metric, kept=kept)
         self.accelerator.wait_for_everyone()
+
+    def _full_state(self) -> dict[str, Tensor] | None:
+        """Return the weights to be written where the model's own are spread over ranks; None where they are not."""
+        only = "lora_" if self.config.lora_rank else ""
+        return full_state(self.policy.model, keep=self.main, only=only) if self.sharded else None
 
     def _write_policy(self, state: dict[str, Tensor] | None, folder: Path) -> None:
         with self.sharded.saving() if self.sharded else contextlib.nullcontext():

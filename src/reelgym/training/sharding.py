@@ -121,6 +121,15 @@ def like(value: Tensor, parameter: Tensor) -> Tensor:
     return distribute_tensor(value, parameter.device_mesh, parameter.placements)  # type: ignore[attr-defined]
 
 
-def full_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return the model's state with every tensor whole, on the CPU; all ranks call this."""
-    return {name: full(value.detach()).cpu() for name, value in model.state_dict().items()}
+def full_state(model: nn.Module, *, keep: bool, only: str = "") -> dict[str, Tensor]:
+    """Return the model's state with every tensor whole, on the CPU, where `keep`, else nothing; all ranks call this.
+
+    One tensor is put together at a time; `only` names what those of interest have in their name.
+    """
+    found: dict[str, Tensor] = {}
+    for name, value in model.state_dict().items():
+        if only in name:
+            whole = full(value.detach())
+            if keep:
+                found[name] = whole.cpu()
+    return found
