@@ -18,7 +18,7 @@ from reelgym.synthesis.audit import SOLVED, chance_of_solving, scores
 from reelgym.synthesis.structure import leaders, read_structure
 from reelgym.tasks.base import MediaReader
 
-SHOWN = ("value", "exact", "strict", "selection", "order", "position")
+SHOWN = ("value", "exact", "strict", "smooth", "selection", "order", "position")
 """The parts that `table` prints where any task has them."""
 
 _DRAWS = 2_000
