@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -47,6 +47,11 @@ class Later(Data):
         """Where the items come from."""
         return self._made.folders
 
+    @property
+    def pass_rates(self) -> Callable[[str], Mapping[str, float]] | None:
+        """Stored measurements of difficulty."""
+        return self._made.pass_rates
+
     def __eq__(self, other: object) -> bool:
         """Compare how the data would be made."""
         return isinstance(other, Later) and vars(self)["key"] == vars(other)["key"]
@@ -74,6 +79,7 @@ def dataset(path: str, split: str = "train", limit: int = 0, seed: int = 0) -> D
 
 
 def _dataset(path: str, split: str, limit: int, seed: int) -> Data:
+    from reelgym.data import difficulty
     from reelgym.data.dataset import read_dataset
     from reelgym.recipes import proving
 
@@ -84,4 +90,9 @@ def _dataset(path: str, split: str, limit: int, seed: int) -> Data:
     if 0 < limit < len(samples):
         places = np.random.default_rng(seed).choice(len(samples), limit, replace=False)
         samples = [samples[place] for place in sorted(places)]
-    return Data(samples, found.media(proving.store()), folders=(str(found.path.resolve()),))
+    return Data(
+        samples,
+        found.media(proving.store()),
+        folders=(str(found.path.resolve()),),
+        pass_rates=lambda name: difficulty.only(found.path, name, found.digest).pass_rates,
+    )

@@ -52,6 +52,10 @@ class Task(ABC):
         """Return settings with shorthands replaced by the fields of `Config` they stand for; there are none here."""
         return dict(settings)
 
+    def eased(self, sample: Sample) -> Sample | None:
+        """Return the same question in the next easier form, under an id of its own; None where there is none."""
+        return None
+
     @abstractmethod
     def wanted_frames(self) -> int:
         """Return how many frames of a video make a good pool to draw from: what `--fps auto` aims at."""

@@ -33,6 +33,7 @@ from reelgym.scoring import Score, answer_text, corrected, ordered_chance, order
 from reelgym.scoring.graded import REWARDS
 from reelgym.tasks.base import MediaReader, Task, sample_key, stream
 from reelgym.tasks.chains import smoothest
+from reelgym.tasks.easing import one_distractor_less
 from reelgym.tasks.ladder import expand
 from reelgym.tasks.shown import model_size, question
 from reelgym.video import Frames, FrameSpec, GridDescriptor, Video, deduplicate
@@ -223,6 +224,10 @@ class MVP(Task):
     def gold(self, sample: Sample) -> str:
         """Return the right numbers in time order, such as `4, 1, 5`."""
         return ", ".join(map(str, sample.answer))
+
+    def eased(self, sample: Sample) -> Sample | None:
+        """Return the puzzle with one distractor less, None where none is left."""
+        return one_distractor_less(sample)
 
     def baselines(self, sample: Sample, media: MediaReader) -> dict[str, str]:
         """Return two shortcuts: the smoothest chain of K candidates, with and without the frames beside the gap.

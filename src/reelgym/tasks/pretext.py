@@ -18,6 +18,7 @@ from reelgym.scoring import Score, answer_text
 from reelgym.scoring.choice import LETTERS, parse_choice
 from reelgym.scoring.graded import choice_chance, choice_parts, graded_chance, graded_score
 from reelgym.tasks.base import Task, sample_key, stream
+from reelgym.tasks.easing import one_option_less
 from reelgym.tasks.timeline import TRIES, ClipConfig
 from reelgym.video import Frames, FrameSpec, GridDescriptor, Video
 
@@ -157,6 +158,10 @@ class Choice(Pretext):
     def gold(self, sample: Sample) -> str:
         """Return the letter of the right option."""
         return LETTERS[sample.answer[0] - 1]
+
+    def eased(self, sample: Sample) -> Sample | None:
+        """Return the question with one wrong option less, None where only one is left."""
+        return one_option_less(sample, lettered)
 
     def _chances(self, sample: Sample) -> dict[str, float]:
         return choice_chance(sample.answer[0], sample.evidence["closeness"])

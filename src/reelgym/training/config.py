@@ -41,12 +41,15 @@ class Data:
         digest: Names the content in `config.json`; computed from the items where empty. Pixels are named by content
             in the messages, so it covers them.
         folders: Dataset folders the items come from, where they do; told to reports, never compared.
+        pass_rates: From the name of a stored measurement of difficulty (empty: the only one) to pass rates by sample
+            id; None where the items have no place to store any.
     """
 
     items: Sequence[Any]
     media: Media
     digest: str = ""
     folders: tuple[str, ...] = ()
+    pass_rates: Callable[[str], Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse empty data; compute the digest."""
@@ -158,7 +161,16 @@ class RLConfig(TrainConfig):
         sampler: `local` samples in this process; `vllm` asks vLLM, which gets the weights before it samples.
         vllm_url: Address of a vLLM server that sees the run's folder; empty runs vLLM in this process.
         vllm_sleep: Whether that server gives its memory back while weights train; one in this process always does.
-        groups: `drop` leaves groups without signal out of the step's count, `keep` does not.
+        groups: What becomes of groups without signal: `keep` counts them, `drop` leaves them out, `resample` draws
+            other prompts, `replay` takes earlier groups, `ease` asks in an easier form what nobody solved.
+        rounds: Most times that a step draws, the first included; of `resample` and `ease`.
+        replay_groups: Groups with signal that `replay` holds.
+        order: Which prompts come when: `shuffled` epochs, or by running pass rates `learnable` (by p (1 - p)) or
+            `climb` (easy kinds first).
+        band: Only samples whose measured pass rate lies from the first to the second number, 0 to 1; None for all.
+        difficulty: Name of the measurement (`reelgym difficulty`) that the band reads and running rates begin from;
+            empty: the only one for a band, none for the rates.
+        pass_score: A member passes where its task's score is at least this.
     """
 
     prompts_per_step: int = 16
@@ -172,7 +184,13 @@ class RLConfig(TrainConfig):
     sampler: Literal["local", "vllm"] = "local"
     vllm_url: str = ""
     vllm_sleep: bool = False
-    groups: Literal["keep", "drop"] = "keep"
+    groups: str = "keep"
+    rounds: int = 3
+    replay_groups: int = 64
+    order: str = "shuffled"
+    band: tuple[float, float] | None = None
+    difficulty: str = ""
+    pass_score: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
@@ -191,8 +209,9 @@ class RLConfig(TrainConfig):
             raise unknown("sampler", self.sampler, ["local", "vllm"])
         if self.sampler == "local" and (self.vllm_url or self.vllm_sleep):
             raise RequestError("vllm_url and vllm_sleep have no effect with sampler=local: give sampler=vllm as well")
-        if self.groups not in ("keep", "drop"):
-            raise unknown("group policy", self.groups, ["keep", "drop"])
+        at_least(self, 1, "rounds", "replay_groups")
+        if self.band is not None and not 0 <= self.band[0] <= self.band[1] <= 1:
+            raise RequestError(f"band={self.band[0]:g},{self.band[1]:g} must be two pass rates, low to high, 0 to 1")
 
 
 def mvp_rubric(variant: str = "tagged") -> Rubric:

@@ -1,4 +1,4 @@
-"""Which item comes when: a function of (seed, step) alone, so that a resumed run has nothing to remember."""
+"""Which item comes when in shuffled epochs: a function of (seed, step) alone, with nothing to remember."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ class Pick:
         index: Its place in the data.
         epoch: How often the data were gone through before.
         place: Its place in the step, over all ranks.
+        eased: How many steps easier than the item it is asked.
     """
 
     index: int
     epoch: int
     place: int
+    eased: int = 0
 
 
 def picks(seed: int, step: int, *, size: int, items: int) -> list[Pick]:

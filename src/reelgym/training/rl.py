@@ -23,14 +23,14 @@ from reelgym.rollout import replies
 from reelgym.rollout.base import Publishable, Sampler, SamplingParams
 from reelgym.rollout.streams import Streams
 from reelgym.training import dumps
-from reelgym.training.balance import prompt_tokens
 from reelgym.training.config import RLRun
 from reelgym.training.credit import Credit, Rollout, mask_of, padded, segment_index, tally_rollout
+from reelgym.training.drawing import Drawing, check
 from reelgym.training.inputs import Inputs
 from reelgym.training.judging import judged, open_judge
 from reelgym.training.memory import Budget
 from reelgym.training.metrics import Tally, timed
-from reelgym.training.order import Pick, picks
+from reelgym.training.order import Pick
 from reelgym.training.packing import PackItem
 from reelgym.training.session import Load, Progress, Session
 
@@ -67,6 +67,7 @@ def train(
         RequestError: The folder holds a run with other settings; a prompt is above its cap.
         WorkError: Training diverged.
     """
+    check(run.config)
     judging = run.judge is not None and run.judge.needs_reference
     with_reference = run.config.kl_coef > 0 or run.algorithm.needs_reference or judging
     session = Session(
@@ -74,20 +75,25 @@ def train(
     )
     if session.finished:
         return session.folder
-    loop = Loop(run, session, (sampler or partial(make_sampler, run))(session.policy))
+    drawing = Drawing(run, session)
+    loop = Loop(run, session, (sampler or partial(make_sampler, run))(session.policy), drawing)
     measure = loop.measure if run.eval_data else None
     for step in session.steps(measure):
-        tally = Tally()
+        tally, rollouts = Tally(), list[Rollout]()
         with timed(tally, "publish"):
             loop.publish()
-        with timed(tally, "sample"), session.whole():
-            sampled = loop.sample(step)
-        with timed(tally, "judge"), session.whole():
-            sampled = loop.judge(sampled, step, tally)
-        with timed(tally, "score"):
-            rollouts = loop.score(sampled, step, tally)
-        kept = loop.select(rollouts, tally)
+        for asked in drawing.rounds(step):
+            with timed(tally, "sample"), session.whole():
+                sampled = loop.sample(asked, step)
+            with timed(tally, "judge"), session.whole():
+                sampled = loop.judge(sampled, step, tally)
+            with timed(tally, "score"):
+                scored = loop.score(sampled, step, tally)
+            drawing.saw(scored)
+            rollouts += scored
+        kept = drawing.select(step, tally)
         credits = [loop.credit(rollout, step) for rollout in rollouts]
+        credits += [loop.credit(rollout, step, earlier=True) for rollout in kept if rollout not in rollouts]
         with timed(tally, "update"):
             loop.update([c for c in credits if c.rollout in kept], step, tally)
         session.end_step(tally, measure)
@@ -97,8 +103,9 @@ def train(
 class Loop:
     """The phases of a step, in the order in which they happen."""
 
-    def __init__(self, run: RLRun, session: Session, sampler: Sampler) -> None:
+    def __init__(self, run: RLRun, session: Session, sampler: Sampler, drawing: Drawing) -> None:
         """Hold what the phases share."""
+        self.drawing = drawing
         self.run, self.config, self.session, self.sampler = run, run.config, session, sampler
         with session.whole():
             self._judge = open_judge(run, session)
@@ -116,14 +123,10 @@ class Loop:
             self.session.publish(self.sampler.load, shared=self.sampler.shared)
             self._published = moves
 
-    def sample(self, step: int) -> list[tuple[Pick, str, Group]]:
-        """Draw the groups of this rank's share of the step's prompts."""
+    def sample(self, chosen: Sequence[Pick], step: int) -> list[tuple[Pick, str, Group]]:
+        """Draw the groups of this rank's picks."""
         config = self.config
-        chosen = self.session.balanced(
-            picks(config.seed, step, size=config.prompts_per_step, items=len(self.run.data.items)),
-            lambda pick: prompt_tokens(self.run.data.items[pick.index].messages),
-        )
-        samples: list[Sample] = [self.run.data.items[pick.index] for pick in chosen]
+        samples = [sample for pick in chosen if (sample := self.drawing.sample(pick)) is not None]
         params = SamplingParams(max_tokens=config.max_completion_tokens, temperature=config.temperature)
         # A sample that comes twice in a step draws from two streams.
         names = [f"{sample.id}#{pick.epoch}" for sample, pick in zip(samples, chosen, strict=True)]
@@ -151,22 +154,14 @@ class Loop:
             tally_rollout(rollout, tally)
         return rollouts
 
-    def select(self, rollouts: Sequence[Rollout], tally: Tally) -> list[Rollout]:
-        """Return the groups that are trained on, by the group policy."""
-        signal = [rollout.has_signal for rollout in rollouts]
-        tally.add_values("train/groups_with_signal", [float(has) for has in signal])
-        if self.config.groups == "keep":
-            return list(rollouts)
-        return [rollout for rollout, has in zip(rollouts, signal, strict=True) if has]
-
-    def credit(self, rollout: Rollout, step: int) -> Credit:
-        """Turn scores into an advantage per token, and store the group."""
+    def credit(self, rollout: Rollout, step: int, *, earlier: bool = False) -> Credit:
+        """Turn scores into an advantage per token, and store the group unless it is of an earlier step."""
         turns = [member.final for member in rollout.group.trajectories]
         mask = mask_of(turns, leave_out_truncated=self.config.mask_truncated)
         segments = segment_index(turns, self.run.rubric.segments)
         scores = torch.from_numpy(rollout.terms["score"])
         advantages = self.run.algorithm.advantages(scores, segments, mask)
-        if self.config.store_rollouts:
+        if self.config.store_rollouts and not earlier:
             columns = self.run.rubric.columns
             self.session.rollouts.add(step, rollout.group, rollout.terms, advantages.numpy(), columns=columns)
         old = padded([torch.from_numpy(turn.logprobs) for turn in turns])

@@ -203,6 +203,10 @@ class Session:
         spread = shares([tokens(item) for item in items], self.accelerator.num_processes)
         return [items[place] for place in spread[self.accelerator.process_index]]
 
+    def gather(self, items: Sequence[Item]) -> list[Item]:
+        """Return the items of all ranks, those of rank 0 first; every rank must call it."""
+        return list(items) if self.accelerator.num_processes == 1 else list(gather_object(list(items)))
+
     def _open_folder(self, run: SFTRun | RLRun) -> None:
         described, path = describe.describe(run), self.folder / "config.json"
         described["origin"] |= {"datasets": list(run.data.folders)}
