@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     options = parser.parse_args()
     if options.quick:
-        options.pairs, options.prompt, options.group = 1, [2048], [8]
+        options.pairs, options.steps, options.prompt, options.group = 1, 1, [2048], [8]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         policy = make_model(Path(folder) / "model")

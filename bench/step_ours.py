@@ -1,6 +1,6 @@
 """Our arm of `group_step.py`, and the padded stand-in for a peer where there is no environment with one.
 
-    python bench/step_ours.py JOB.json [--padded]
+    python bench/step_ours.py [--padded] JOB.json
 
 The calls are those of the training loop: encode, features, sample, score, log-probs, loss, step of the optimizer. The
 stand-in makes the same calls on G copies of the prompt, as trainers do that know no groups; it is our own code and
@@ -119,7 +119,7 @@ class Arm:
 
 def main() -> None:
     """Run the job."""
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    job = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
     torch.set_num_threads(job["threads"])
     policy = models.load(job["model"])
     policy.model.model.visual.requires_grad_(False)
