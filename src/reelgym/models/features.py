@@ -53,7 +53,7 @@ class KeptFeatures:
         total.update(tower.config.to_json_string().encode())
         for name, value in sorted(tower.state_dict().items()):
             total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            total.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+            total.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
         return total.hexdigest()
 
     def load(self, prompt: Prompt) -> Features | None:

@@ -7,13 +7,14 @@ gradient of the step is the same. Shapes: P tokens of a prompt, C of a completio
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch.distributed.tensor import DTensor
 
+from reelgym.algorithms.base import LossSum
 from reelgym.errors import WorkError
 from reelgym.training import packing
 from reelgym.training.config import TrainConfig
@@ -94,6 +95,24 @@ class Budget:
         if self.split:
             tally.add("optim/micro_batch_tokens", self.tokens)
         return found
+
+    def backward(self, losses: Callable[[], Iterable[LossSum]], tally: Tally) -> list[LossSum]:
+        """Add up the gradients of losses, micro-batch by micro-batch, and return them without their graphs; see `run`.
+
+        Args:
+            losses: Yields the loss of one micro-batch after the other; called again for every attempt.
+            tally: Of the step.
+        """
+
+        def attempt() -> list[LossSum]:
+            found: list[LossSum] = []
+            for loss in losses():
+                if loss.total.requires_grad:
+                    loss.total.backward()  # type: ignore[no-untyped-call]
+                found.append(loss.detach())
+            return found
+
+        return self.run(attempt, tally)
 
     def _parts(self, place: int, item: PackItem) -> list[Part]:
         if not self.split or item.num_tokens <= self.tokens:

@@ -32,6 +32,7 @@ from reelgym.training.memory import Budget
 from reelgym.training.metrics import Tally, timed
 from reelgym.training.order import Pick
 from reelgym.training.packing import PackItem
+from reelgym.training.sampler import make_sampler
 from reelgym.training.session import Load, Progress, Session
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Loop:
     def _step(self, credits: Sequence[Credit], references: dict[int, list[Tensor]], step: int, tally: Tally) -> None:
         """Take one optimisation step on groups."""
         total = count = 0.0
-        for loss in self.budget.run(lambda: self._backward(credits, references), tally):
+        for loss in self.budget.backward(lambda: self._losses(credits, references), tally):
             total, count = total + loss.total.item(), count + loss.count.item()
             tally.add_tensors(loss.metrics, "loss")
         tally.add("loss/total", total, count)
@@ -192,15 +193,6 @@ class Loop:
         """Keep what a refused step was made of."""
         facts = {"step": step, **facts, "groups": dumps.groups(credits)}
         return dumps.write(self.session.folder, step, self.session.accelerator.process_index, facts)
-
-    def _backward(self, credits: Sequence[Credit], references: dict[int, list[Tensor]]) -> list[LossSum]:
-        """Add up the gradients of groups, and return the losses of their micro-batches."""
-        found: list[LossSum] = []
-        for loss in self._losses(credits, references):
-            if loss.total.requires_grad:
-                loss.total.backward()  # type: ignore[no-untyped-call]
-            found.append(loss.detach())
-        return found
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
@@ -294,21 +286,3 @@ class Loop:
 
     def _prompt(self, inputs: Inputs, sample: Sample) -> Any:
         return inputs.prompt(sample.id, lambda: with_instruction(sample.messages, self.run.variant))
-
-
-def make_sampler(run: RLRun, policy: Policy) -> Sampler:
-    """Return the sampler that a run names."""
-    config = run.config
-    if config.sampler == "local":
-        from reelgym.rollout.local import LocalSampler
-
-        return LocalSampler(policy)
-    from reelgym.rollout.vllm import VLLMSampler
-
-    if config.vllm_url:
-        from reelgym.rollout.vllm_server import Server
-
-        return VLLMSampler(policy, Server(config.vllm_url), sleeps=config.vllm_sleep)
-    from reelgym.rollout.vllm_engine import Colocated
-
-    return VLLMSampler(policy, Colocated(policy.source, lora_rank=config.lora_rank), sleeps=True)

@@ -80,19 +80,11 @@ class _Learner:
     def learn(self, step: int, indices: Sequence[int], tally: Tally) -> None:
         """Take one optimisation step on examples."""
         total = count = 0.0
-        for found in self._budget.run(lambda: self._backward(indices), tally):
+        for found in self._budget.backward(lambda: self._losses(indices), tally):
             total, count = total + found.total.item(), count + found.count.item()
         self._session.optimizer.step(total, count, step, dump=partial(self._dump, indices, step)).report(tally)
         tally.add("loss/nll", total, count)
         tally.add("train/reply_tokens", count)
-
-    def _backward(self, indices: Sequence[int]) -> list[LossSum]:
-        """Add up the gradients of examples, and return the losses of their micro-batches."""
-        losses: list[LossSum] = []
-        for found in self._losses(indices):
-            found.total.backward()  # type: ignore[no-untyped-call]
-            losses.append(found.detach())
-        return losses
 
     def _dump(self, indices: Sequence[int], step: int, facts: dict[str, Any]) -> Path:
         """Keep what a refused step was made of."""
