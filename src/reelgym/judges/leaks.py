@@ -16,7 +16,7 @@ _CLAIM = re.compile(
     r"\b(?:the|my)\s+answer\s+(?:is|must|should|would|will|has to)\b|\banswer\s*:",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"\b(?:option|choice|answer)s?\s*(?:is\s*|:\s*)?[(\[]?([A-Z])[)\]]?(?![\w'])")
+_NAMED = re.compile(r"\b(?i:option|choice|answer)s?\s*(?:is\s*|:\s*)?[(\[]?([A-Z])[)\]]?(?![\w'])")
 _PIECE = re.compile(r"[\n.;!?]+")
 
 
