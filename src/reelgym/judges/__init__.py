@@ -2,7 +2,8 @@
 
 Public: FrozenReader (a frozen policy that answers from the observation alone) and its settings, Reader; EndpointJudge
 (a model behind an endpoint); RuleJudge (the world's facts); TextMatchJudge (the answer's words stand in it);
-`agreement` of any of them with what is known. `leaks.leak` tells observations that state an answer. The reader alone needs torch.
+`agreement` of any of them with what is known. `leaks.leak` tells observations that state an answer.
+The reader alone needs torch.
 """
 
 from typing import TYPE_CHECKING, Any
