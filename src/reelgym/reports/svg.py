@@ -58,7 +58,8 @@ def bars(chart: Bars) -> Markup:
 
 def bar_rows(chart: Bars, width: float) -> tuple[Markup, float]:
     """Return the bars as SVG elements without their frame, and how high they are."""
-    left, right, row, top = 132, 54, 34, 26
+    longest = max((len(bar.label) for bar in chart.bars), default=0)
+    left, right, row, top = (132 if longest <= 20 else min(7 * longest, 210)), 54, 34, 26
     limits = [v for bar in chart.bars for v in (bar.number.value, bar.number.high) if v is not None]
     marks = ticks(0.0, max([*limits, chart.chance or 0.0, 0.05]))
     scale = (width - left - right) / marks[-1]
