@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,13 @@ def _measured(
         order = list(rows)
         random.Random(turn).shuffle(order)
         rounds.append({})
-        for row in order:
-            rounds[-1][row] = _row(row, list(paths), options, folder=folder, small=small)
-            print(row, rounds[-1][row], file=sys.stderr, flush=True)
+        with ThreadPoolExecutor(len(order) if options.together else 1) as threads:
+            waiting = {
+                threads.submit(_row, row, list(paths), options, folder=folder, small=small): row for row in order
+            }
+            for done in as_completed(waiting):
+                rounds[-1][waiting[done]] = done.result()
+                print(waiting[done], done.result(), file=sys.stderr, flush=True)
     return {"video_seconds": seconds, "rows": {row: _summary(row, rounds, seconds) for row in rows}}
 
 
@@ -184,6 +189,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--files", nargs="*", help="only these: real clips, or names such as 10min_720p_key50.mp4")
     parser.add_argument("--rows", nargs="*", help="only these rows")
     parser.add_argument("--rounds", type=int, default=1, help="turns of every row; medians are told")
+    parser.add_argument(
+        "--together", action="store_true", help="all rows at once: the same conditions on a busy machine"
+    )
     parser.add_argument("--quick", action="store_true", help="one minute of 720p and six clips, our rows: < 3 minutes")
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     return parser.parse_args()
