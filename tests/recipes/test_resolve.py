@@ -310,3 +310,18 @@ def test_puzzles_of_other_settings_are_kept_in_another_folder(monkeypatch: pytes
     assert before.is_relative_to(tmp_path)
     monkeypatch.setattr(proving, "PUZZLE", replace(proving.PUZZLE, hidden=2))
     assert proving.world_folder("mvp-0") != before
+
+
+@pytest.mark.parametrize("name", ["mvp", "videop2r_sft"])
+def test_a_setting_that_the_others_cannot_do_without_may_be_given_with_them(name: str) -> None:
+    """A hub model needs data; leaving data out to see what it changes is no request of the user's."""
+    found = resolve(name, ["model=Qwen/Qwen2.5-VL-7B-Instruct", "data=puzzles", "size=7b-80gb"])
+    assert found.run.policy == "Qwen/Qwen2.5-VL-7B-Instruct"
+    assert "puzzles" in repr(found.run.data)
+
+
+def test_the_papers_settings_of_videop2r_are_one_epoch_of_its_chains() -> None:
+    config = resolve("videop2r_sft", ["model=Qwen/Qwen2.5-VL-7B-Instruct", "data=chains", "size=paper"]).run.config
+    # 162,062 chains in steps of 8 x 2.
+    assert (config.steps, config.examples_per_step) == (-(-162_062 // 16), 16)
+    assert (config.lr, config.weight_decay, config.max_grad_norm, config.lora_rank) == (1e-6, 0.01, 5.0, 0)

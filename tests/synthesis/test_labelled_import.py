@@ -97,6 +97,17 @@ def test_video_r1_questions_without_reasoning(make: Make) -> None:
     }
 
 
+def test_videop2r_chains_are_taken_apart_or_out_of_the_whole_reply(make: Make) -> None:
+    made = make("videop2r_sft.json")
+    assert made.manifest["settings"]["reader"] == "videop2r"
+    assert [sample.evidence["gold"] for sample in made.samples] == [
+        "<observation>Based on the question, I need to notice the first block.</observation>"
+        "<think>Based on the observations, it is the first.</think><answer>A</answer>",
+        "<observation>Four rows.</observation><think>I count four.</think><answer>4</answer>",
+    ]
+    assert [line["reason"] for line in made.quarantine] == ["is about an image: questions about video only"]
+
+
 def test_videop2r_records_whose_values_are_all_text(make: Make) -> None:
     made = make("videop2r_rl.jsonl")
     (sample,) = made.samples

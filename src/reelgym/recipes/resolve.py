@@ -201,7 +201,11 @@ def _causes(name: str, function: Callable[..., Any], arguments: dict[str, Any], 
         default = parameters[key].default
         if default is inspect.Parameter.empty or value == default:
             continue
-        before = tree.leaves(function(**{k: v for k, v in arguments.items() if k != key}))
+        try:
+            before = tree.leaves(function(**{k: v for k, v in arguments.items() if k != key}))
+        except RequestError:  # The other settings need this one: it is no idle setting.
+            causes.setdefault(key, []).append(key)
+            continue
         changed = [k for k, leaf in now.items() if k not in before or before[k].value != leaf.value]
         if not changed and before.keys() <= now.keys():
             raise RequestError(

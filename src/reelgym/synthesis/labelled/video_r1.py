@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from reelgym.data.form import contents
 from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, Row, options_of, text_of, untagged
 
 KINDS = {
@@ -35,6 +36,8 @@ class VideoR1(Reader):
         if stated.lower() not in KINDS:
             raise BadRecord(f"problem_type {stated!r} is none of {', '.join(KINDS)}")
         kind = KINDS[stated.lower()]
+        # What a record does not hold apart may stand in the model's whole reply.
+        whole = contents(text_of(row, "output"))
         return [
             Draft(
                 video=text_of(row, "path"),
@@ -42,8 +45,8 @@ class VideoR1(Reader):
                 kind=kind,
                 answer=untagged(text_of(row, "solution", "answer")),
                 options=options_of(row.get("options")) if kind == "choice" else (),
-                observation=untagged(text_of(row, "observation")),
-                think=untagged(text_of(row, "process")),
+                observation=untagged(text_of(row, "observation")) or whole.get("observation", ""),
+                think=untagged(text_of(row, "process")) or whole.get("think", ""),
                 given_id=text_of(row, "problem_id"),
                 origin=text_of(row, "data_source"),
             )
