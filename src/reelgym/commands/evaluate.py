@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reelgym.commands.options import Json, Seed, Videos
+from reelgym.errors import RequestError
 from reelgym.terminal import Bars, print_json, say, table
 
 if TYPE_CHECKING:
+    from reelgym.data.dataset import Dataset
     from reelgym.evaluation.results import Evaluation
+    from reelgym.evaluation.spec import Benchmark
 
 
 def add(app: typer.Typer) -> None:
@@ -20,7 +24,9 @@ def add(app: typer.Typer) -> None:
 
 
 def evaluate(
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder made by `reelgym synth`.")],
+    questions: Annotated[
+        str, typer.Argument(metavar="DATASET|BENCHMARK", help="Folder made by `reelgym synth`, or a benchmark's name.")
+    ],
     model: Annotated[list[str], typer.Option("--model", help="As for train; a run stands for its best checkpoint.")],
     probes: Annotated[str, typer.Option(metavar="NAME,...", help="What to take away: blind, shuffled_context.")] = "",
     prompt: Annotated[
@@ -29,17 +35,21 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, test or all.")] = "test",
     limit: Annotated[int, typer.Option(help="At most so many samples, whole videos first; 0 for all.")] = 0,
     max_tokens: Annotated[int, typer.Option(help="Cap of a reply.")] = 256,
-    out: Annotated[Path | None, typer.Option(help="The evaluation's folder; evals/DATASET by default.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the benchmark's rows, as published.")] = None,
+    frames: Annotated[int, typer.Option(help="Frames of a benchmark's videos at most; 0 for its own number.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="The evaluation's folder; evals/NAME by default.")] = None,
     videos: Videos = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Scores with chance, floors, probes and intervals.
 
-    Example: [bold]reelgym eval puzzles --model tiny --model runs/mvp --probes blind[/bold]
+    Example: [bold]reelgym eval puzzles --model tiny --model runs/mvp --probes blind[/bold], or
+    [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
-    from reelgym.data.dataset import read_dataset
     from reelgym.evaluation import ask, results
+    from reelgym.evaluation.floors import benchmark_floors
+    from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
     from reelgym.evaluation.runner import floors
     from reelgym.recipes import proving
@@ -48,11 +58,12 @@ def evaluate(
     wanted = [name for name in probes.split(",") if name]
     for name in wanted:
         get(name)
-    found = read_dataset(dataset)
-    media = found.media(proving.store(), videos)
-    samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
+    folder = out or Path("evals", Path(questions).resolve().name)
     made: dict[str, Evaluation] = {}
     with Bars() as bars:
+        found, benchmark = _questions(questions, folder, data=data, videos=videos, frames=frames, bars=bars)
+        media = found.media(proving.store(), videos)
+        samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
         for name in model:
             say(checkpoint.caveat(Path(name)))
             asked = ask.ask(
@@ -65,24 +76,97 @@ def evaluate(
                 seed=seed,
                 settings={
                     "dataset": found.digest,
-                    "dataset_path": str(dataset.resolve()),
+                    "dataset_path": str(found.path.resolve()),
                     "split": split,
                     "limit": limit,
+                    **_about(benchmark, found),
                 },
                 stage=bars.stage,
             )
             made |= {f"{_slug(name)}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
-        made |= {f"floor-{name}": one for name, one in floors(samples, media, progress=bars.stage("floors")).items()}
-    folder = results.write(out or Path("evals", dataset.resolve().name), made)
+        told = bars.stage("floors")
+        low = benchmark_floors(samples, benchmark.type_facet) if benchmark else floors(samples, media, progress=told)
+        made |= {f"floor-{name}": one for name, one in low.items()}
+    if benchmark:
+        made = {name: replace(one, metrics=measure(benchmark, one)) for name, one in made.items()}
+    results.write(folder, made)
     if as_json:
         return print_json({name: one.summary() for name, one in made.items()})
+
+    if benchmark:
+        _show(benchmark, found, made)
+        return typer.echo(f"next: reelgym report {folder}")
 
     from reelgym.reports.build import evaluation_table
 
     chance = next(iter(made.values())).chance()
     shown = evaluation_table(f"{len(samples)} samples, chance {chance or 0:.1%}", made)
     table(shown.title, shown.columns, shown.rows)
-    typer.echo(f"next: reelgym report {folder}")
+    return typer.echo(f"next: reelgym report {folder}")
+
+
+def _questions(
+    name: str, folder: Path, *, data: Path | None, videos: str | None, frames: int, bars: Bars
+) -> tuple[Dataset, Benchmark | None]:
+    """Return a dataset, or the questions of a benchmark made into one, in the evaluation's folder."""
+    from reelgym.data.dataset import read_dataset
+    from reelgym.evaluation import benchmarks
+    from reelgym.evaluation.questions import Shown, build
+
+    if Path(name, "dataset.json").is_file() or (name not in benchmarks.every() and Path(name).exists()):
+        if data is not None or frames:
+            raise RequestError(f"{name} is a dataset: --data and --frames belong to a benchmark")
+        return read_dataset(name), None
+    benchmark = benchmarks.get(name)
+    if data is None or videos is None:
+        raise RequestError(
+            f"{benchmark.name} needs --data, the folder of its rows ({benchmark.source.hub}), and --videos"
+        )
+    shown = Shown.of(benchmark, frames=frames or None)
+    return build(
+        benchmark, data, Path(videos), folder / "questions", shown=shown, progress=bars.stage("look at videos")
+    ), benchmark
+
+
+def _about(benchmark: Benchmark | None, found: Dataset) -> dict[str, Any]:
+    from reelgym.evaluation.questions import partial
+
+    if benchmark is None:
+        return {}
+    about = {"benchmark": f"{benchmark.name} {benchmark.version}", "partial": partial(benchmark, found)}
+    return about | {"frames": found.manifest["settings"]["shown"]["frames"], "counts": found.manifest["counts"]}
+
+
+def _show(benchmark: Benchmark, found: Dataset, made: dict[str, Evaluation]) -> None:
+    """Print every metric beside chance and floors, and say what is missing."""
+    names = [metric.name for metric in benchmark.metrics]
+    first = next(iter(made.values())).metrics
+    rows = [("chance", *(_percent(first.get(name, {}).get("chance")) for name in names), "", "", "")]
+    for label, one in made.items():
+        cells = [_cell(one.metrics.get(name)) for name in names]
+        strict = _percent(one.mean("read_strictly").mean)
+        unread, cut = (_percent(one.mean(rate).mean) for rate in ("invalid", "cut_off"))
+        fitted = " (fitted to the answers)" if one.settings.get("fitted") else ""
+        rows.append((label.replace("_", " ") + fitted, *cells, unread, strict, cut))
+    title = f"{benchmark.title}: {len(next(iter(made.values())))} questions"
+    table(title, ("", *names, "unreadable", "read strictly", "cut off"), rows)
+    for line in found.quarantine[:5]:
+        say(f"left out: {line['path']}: {line['reason']}")
+    if missing := _about(benchmark, found)["partial"]:
+        say(f"partial, not to be compared: {missing}; all lines in {found.path / 'quarantine.jsonl'}")
+    for note in benchmark.notes:
+        say(f"note: {note}")
+
+
+def _cell(metric: dict[str, Any] | None) -> str:
+    if metric is None:
+        return ""
+    limits = "" if metric["low"] is None else f" ({metric['low']:.1%} to {metric['high']:.1%})"
+    return f"{metric['mean']:.1%}{limits}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
 
 
 def _slug(name: str) -> str:

@@ -41,7 +41,28 @@ def show_list(
         for name in kinds
         if kind in (None, name)
     }
+    if kind == "benchmarks":
+        return _benchmarks(as_json)
+    if "benchmarks" in found:
+        from reelgym.evaluation.benchmarks import every
+
+        found["benchmarks"] = {name: one.about for name, one in every().items()}
     if as_json:
         return print_json(found if kind is None else found[kind])
     for name, entries in found.items():
         table(name.capitalize(), (), list(entries.items()) or [("none yet", "")])
+
+
+def _benchmarks(as_json: bool) -> None:
+    """Show access, licence, size, metric and what the numbers were ever checked against."""
+    from reelgym.evaluation.benchmarks import every
+
+    lines = {name: one.about_line() for name, one in every().items()}
+    if as_json:
+        return print_json(lines)
+    rows = []
+    for name, line in lines.items():
+        size = f"{line['questions'] or '?'} / {line['videos'] or '?'}"
+        shown = (line["source"], line["access"], line["licence"], size, line["metric"], line["checked"])
+        rows.append((name, *shown))
+    return table("Benchmarks", ("", "source", "access", "licence", "rows / videos", "metric", "checked"), rows)

@@ -83,6 +83,7 @@ class Evaluation:
         rows: One per sample, in the samples' order.
         seconds: Wall clock of asking and scoring.
         settings: Whatever else the numbers depend on (dataset digest, commit, versions), JSON.
+        metrics: What a benchmark reports of these rows, by name (`metrics.measure`), JSON.
     """
 
     model: str
@@ -93,6 +94,7 @@ class Evaluation:
     rows: tuple[Row, ...]
     seconds: float = 0.0
     settings: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -151,6 +153,7 @@ class Evaluation:
             "settings": self.settings,
             "scores": scores,
             **{f"{rate}_rate": self.mean(rate, level=level).to_json() for rate in RATES},
+            **({"metrics": self.metrics} if self.metrics else {}),
         }
 
     def _score(self, part: str, level: float) -> dict[str, Any]:
@@ -219,7 +222,7 @@ def _evaluation(path: Path, about: dict[str, Any]) -> Evaluation:
     if len(rows) != about["rows"]:
         raise RequestError(f"{path} holds {len(rows)} replies, results.json says {about['rows']}: run it again")
     plain = ("model", "position_rule", "variant", "probe", "max_tokens", "seconds", "settings")
-    return Evaluation(rows=rows, **{name: about[name] for name in plain})
+    return Evaluation(rows=rows, metrics=about.get("metrics", {}), **{name: about[name] for name in plain})
 
 
 _JSON = ("parsed", "parts", "chance", "facets")

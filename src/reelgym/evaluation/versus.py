@@ -15,7 +15,7 @@ from reelgym.evaluation.results import Evaluation
 from reelgym.scoring.significance import detectable, holm, mcnemar, permutation
 from reelgym.scoring.statistics import Interval, paired_difference
 
-SETTINGS = ("prompt", "max_tokens", "dataset", "split", "limit", "frames", "probe")
+SETTINGS = ("prompt", "max_tokens", "dataset", "split", "limit", "frames", "probe", "benchmark", "partial")
 """What must be the same in evaluations that are compared, unless the caller allows it to differ."""
 
 
@@ -62,10 +62,15 @@ def versus(evaluations: Mapping[str, Evaluation], *, allow: Collection[str] = ()
         seed: Of the bootstrap and the permutations.
 
     Raises:
-        RequestError: Fewer than two; other questions; or other settings than allowed, which it lists.
+        RequestError: Fewer than two; other questions; partial results; or other settings than allowed, which it lists.
     """
     if len(evaluations) < 2:
         raise RequestError(f"a comparison takes at least two evaluations, here is {', '.join(evaluations) or 'none'}")
+    if cut := [f"{name} ({one.settings['partial']})" for name, one in evaluations.items() if _is_barred(one, allow)]:
+        raise RequestError(
+            f"partial results are not compared: {'; '.join(cut)}. Complete them, or say --allow partial where all lack "
+            "the same"
+        )
     if unlike := [line for name, line in differing(evaluations) if name not in allow]:
         raise RequestError(
             f"the evaluations were not made alike: {'; '.join(unlike)}. Make them alike, or name what may differ "
@@ -83,6 +88,10 @@ def differing(evaluations: Mapping[str, Evaluation]) -> list[tuple[str, str]]:
         if len({repr(value) for value in values.values()}) > 1:
             found.append((setting, f"{setting} " + ", ".join(f"{value} in {name}" for name, value in values.items())))
     return found
+
+
+def _is_barred(one: Evaluation, allow: Collection[str]) -> bool:
+    return bool(one.settings.get("partial")) and "partial" not in allow
 
 
 def _setting(one: Evaluation, name: str) -> Any:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,19 +17,16 @@ from reelgym.data.files import make_folder, replacing
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import RequestError, WorkError
 from reelgym.synthesis.labelled.files import Videos
+from reelgym.synthesis.labelled.looking import look_at, noted
 from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, reader_of
 from reelgym.synthesis.labelled.rows import Numbered, rows
 from reelgym.synthesis.labelled.samples import Looked, sample_of
 from reelgym.synthesis.labelled.table import table_of
-from reelgym.synthesis.pool import Pool
 from reelgym.tasks.labelled import Labelled
 from reelgym.video import Video
 
 WORK = ".import"
 """Hidden folder inside an unfinished dataset: the settings, and what every video looked at so far gave."""
-
-MEMORY_BYTES = 4 * 1024**3
-"""Address space of one worker, libraries and mapped files included. Ours."""
 
 Progress = Callable[[int, int], None]
 Line = dict[str, str]
@@ -108,7 +104,8 @@ def import_records(
     drafts, quarantine = _drafts(numbered, made, path.name)
     placed, lost = found.placed(drafts, path.name)
     work = _begin(folder, settings)
-    looked = _look(sorted(set(placed.values())), work, (frames, fps), _pool(workers, seconds_per_file), progress)
+    jobs = {path: {"path": path, "frames": frames, "fps": fps} for path in sorted(set(placed.values()))}
+    looked = look_at(jobs, work, workers=workers, seconds_per_file=seconds_per_file, progress=progress)
     build = _Build(path.name, max_pixels, split_share, split)
     for at, (row, draft) in enumerate(drafts):
         if at in placed:
@@ -217,48 +214,6 @@ def _drafts(numbered: Iterable[Numbered], reader: Reader, file: str) -> tuple[li
     return drafts, bad
 
 
-def _pool(workers: int | None, seconds: float) -> Pool:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    command = [sys.executable, "-m", "reelgym.synthesis.labelled.worker", str(MEMORY_BYTES)]
-    return Pool(workers or cores, seconds=seconds, command=command)
-
-
-def _look(
-    paths: Sequence[str], work: Path, how: tuple[int, float], pool: Pool, progress: Progress | None
-) -> dict[str, dict[str, Any]]:
-    """Return the result of looking at every video, those done before from their notes."""
-    notes = {path: work / f"{hashlib.sha256(_stamp(path).encode()).hexdigest()}.json" for path in paths}
-    results = {path: found for path in paths if (found := _noted(notes[path])) is not None}
-    left = [path for path in paths if path not in results]
-    tell = progress or (lambda done, total: None)
-    tell(len(results), len(paths))
-    with pool:
-        for at, result in pool.run([{"path": path, "frames": how[0], "fps": how[1]} for path in left]):
-            path = left[at]
-            if "failed" in result:
-                raise WorkError(result["failed"])
-            if "died" in result:  # Perhaps the machine's fault: a resumed run tries again.
-                results[path] = {"quarantine": {"path": path, "boundary": "decode", "reason": result["died"]}}
-            else:
-                results[path] = result
-                with replacing(notes[path]) as temporary:
-                    temporary.write_text(json.dumps(result), encoding="utf-8")
-            tell(len(results), len(paths))
-    return results
-
-
-def _stamp(path: str) -> str:
-    about = os.stat(path)
-    return json.dumps([path, about.st_size, about.st_mtime_ns])
-
-
-def _noted(note: Path) -> dict[str, Any] | None:
-    try:
-        return dict(json.loads(note.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return None
-
-
 def _side(identity: str, share: float) -> Split:
     """Return the split of a source by the rule of `synthesize`: labels and puzzles of one video lie on one side."""
     drawn = int(hashlib.sha256(f"split {identity}".encode()).hexdigest()[:13], 16) / 16**13
@@ -289,12 +244,12 @@ def _fingerprint(path: Path) -> str:
 def _begin(folder: Path, settings: dict[str, Any]) -> Path:
     """Return the work folder, made or taken up again; notes of other frames or rates are of no use."""
     work = make_folder(folder / WORK)
-    noted = work / "settings.json"
+    settled = work / "settings.json"
     kept = {name: settings[name] for name in ("frames", "fps")}
-    before = _noted(noted)
+    before = noted(settled)
     if before is not None and before != kept:
         raise RequestError(f"{folder} was begun with {canonical(before)}, now {canonical(kept)}: choose another --out")
-    with replacing(noted) as temporary:
+    with replacing(settled) as temporary:
         temporary.write_text(json.dumps(kept), encoding="utf-8")
     return work
 

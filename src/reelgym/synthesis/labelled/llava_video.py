@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from reelgym.scoring.choice import LETTERS, parse_choice
-from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, Row, text_of
+from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, Row, lettered, text_of
 
 _MARK = re.compile(r"^\s*(?:<(?:image|video)>\s*)+")
-_OPTION = re.compile(r"\s*\(?([A-Z])[.)]\)?\s+(.+?)\s*")
 
 
 class LlavaVideo(Reader):
@@ -45,24 +44,16 @@ class LlavaVideo(Reader):
 
 def _draft(about: Draft, asked: Any, answered: Any) -> Draft:
     question, answer = _MARK.sub("", _said(asked, "human")), _said(answered, "gpt").strip()
-    lines = question.splitlines()
-    options: list[str] = []
-    first = len(lines)
-    for place, line in enumerate(lines):
-        found = _OPTION.fullmatch(line)
-        if found and len(options) < len(LETTERS) and found[1] == LETTERS[len(options)]:
-            first = min(first, place)
-            options.append(found[2])
-    if len(options) < 2:
+    stem, options = lettered(question)
+    if not options:
         return replace(about, question=question, answer=answer)
-    stem = "\n".join(lines[:first])
     chosen = parse_choice(answer, options)
     return replace(
         about,
         question=stem,
         kind="choice",
         answer=answer if chosen is None else LETTERS[chosen],
-        options=tuple(options),
+        options=options,
     )
 
 

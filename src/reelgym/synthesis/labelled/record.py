@@ -20,7 +20,8 @@ Row = Mapping[str, Any]
 
 _PACKAGE = "reelgym.synthesis.labelled"
 _LETTER = re.compile(r"\s*\(?([A-Za-z])\s*[.):\uff0e\uff1a]\)?\s*(.*)", re.DOTALL)
-_SPECIAL = re.compile(r"<\|[^<>|\s]{1,40}\|>|<(?:image|video|audio)>")
+_LINE = re.compile(r"\s*\(?([A-Z])[.)]\)?\s+(.+?)\s*")
+SPECIAL = re.compile(r"<\|[^<>|\s]{1,40}\|>|<(?:image|video|audio)>")
 
 
 class BadRecord(Exception):
@@ -64,7 +65,7 @@ class Draft:
         if not self.question.strip():
             raise BadRecord("asks no question")
         for text in (self.question, *self.options):
-            if found := _SPECIAL.search(text):
+            if found := SPECIAL.search(text):
                 raise BadRecord(f"its text holds {found[0]}, which models read as a token of their own")
         return replace(self, question=self.question.strip(), answer=_answer(self))
 
@@ -137,12 +138,33 @@ def options_of(value: Any) -> tuple[str, ...]:
     """
     if value is None or (isinstance(value, float) and value != value):
         return ()
+    if isinstance(value, Mapping):  # Letter to text.
+        value = [value[key] for key in sorted(value)]
     found = _listed(value) if isinstance(value, str) else list(value)
     texts = [str(option).strip() for option in found if option is not None]
     lettered = [_LETTER.fullmatch(text) for text in texts]
     if texts and all(m is not None and m[1].upper() == LETTERS[at % 26] for at, m in enumerate(lettered)):
         texts = [m[2].strip() for m in lettered if m is not None]
     return tuple(text for text in texts if text)
+
+
+def lettered(text: str) -> tuple[str, tuple[str, ...]]:
+    r"""Return (question, options) of a text whose options stand on lettered lines; no options where fewer than two do.
+
+    What follows the options is an instruction on the form of the reply, and is left out.
+
+    >>> lettered("What is it?\n(A) a cat\n(B) a dog\nReply with a letter.")
+    ('What is it?', ('a cat', 'a dog'))
+    """
+    lines = text.splitlines()
+    options: list[str] = []
+    first = len(lines)
+    for place, line in enumerate(lines):
+        found = _LINE.fullmatch(line)
+        if found and len(options) < len(LETTERS) and found[1] == LETTERS[len(options)]:
+            first = min(first, place)
+            options.append(found[2])
+    return ("\n".join(lines[:first]), tuple(options)) if len(options) > 1 else (text, ())
 
 
 def _listed(text: str) -> list[Any]:

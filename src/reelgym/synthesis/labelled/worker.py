@@ -15,16 +15,22 @@ from reelgym.video import FrameSpec, probe, read
 _LOOK_SIDE = 32
 
 
-def look(path: str, frames: int, fps: float) -> dict[str, Any]:
+def look(path: str, frames: int, fps: float, span: tuple[float, float] | None = None) -> dict[str, Any]:
     """Return {video, instants, times, warnings} of a video, or {quarantine} with the reason it cannot be used.
 
     `instants` are the middles of `frames` equal parts of the video, or of fewer where that would be more than `fps`
-    per second; an even number, at least 2. `times` are the true times of the frames shown then, each once.
+    per second; an even number, at least 2. `times` are the true times of the frames shown then, each once. A `span` in
+    seconds is looked at instead of the whole video; a part of it beyond the video's end is left out.
     """
     try:
         video = probe(path)
-        count = max(2, min(frames, int(video.duration_seconds * fps)) // 2 * 2)
-        instants = [round((place + 0.5) * video.duration_seconds / count, 6) for place in range(count)]
+        start, stop = span or (0.0, video.duration_seconds)
+        stop = min(stop, video.duration_seconds)
+        if start >= stop:
+            reason = f"the part from {start:g} s on is none of its {video.duration_seconds:g} s"
+            return {"quarantine": {"path": path, "boundary": "record", "reason": reason}}
+        count = max(2, min(frames, int((stop - start) * fps)) // 2 * 2)
+        instants = [round(start + (place + 0.5) * (stop - start) / count, 6) for place in range(count)]
         found = read(video, FrameSpec(times=tuple(instants), short_side=_LOOK_SIDE))
     except MediaError as error:
         return {"quarantine": {"path": error.path, "boundary": error.boundary, "reason": error.reason}}

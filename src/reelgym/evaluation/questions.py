@@ -1,0 +1,209 @@
+"""From a benchmark and its videos to a dataset folder: it is scored, viewed and trained on like any other."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from reelgym.data.dataset import Dataset, Source, canonical, read_dataset, write_dataset
+from reelgym.data.files import make_folder
+from reelgym.data.messages import Clip, Message, Text
+from reelgym.data.sample import Sample
+from reelgym.errors import RequestError, WorkError
+from reelgym.evaluation.rows import Line, Question, read_rows
+from reelgym.evaluation.spec import Benchmark
+from reelgym.scoring.span import Span
+from reelgym.synthesis.labelled.build import bad_line
+from reelgym.synthesis.labelled.files import Videos
+from reelgym.synthesis.labelled.looking import look_at
+from reelgym.synthesis.labelled.samples import Looked
+from reelgym.tasks.benchmark import BenchmarkQuestion
+from reelgym.tasks.shown import model_size
+from reelgym.video import FrameSpec
+
+WORK = ".looked"
+"""Hidden folder inside an unfinished dataset: what every video looked at so far gave."""
+
+_MULTIPLE = 28
+
+Placed = list[tuple[Question, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """How videos are shown: at most `frames`, at most `fps` per second, each of at most `max_pixels`."""
+
+    frames: int
+    fps: float
+    max_pixels: int
+
+    def __post_init__(self) -> None:
+        """Refuse what shows nothing."""
+        if self.frames < 2 or not 0 < self.fps <= 1000 or self.max_pixels < _MULTIPLE**2:
+            raise RequestError(
+                f"frames={self.frames}, fps={self.fps:g}, max_pixels={self.max_pixels}: a clip has at least 2 frames, "
+                f"at a rate in (0, 1000], of at least {_MULTIPLE**2} pixels"
+            )
+
+    @staticmethod
+    def of(benchmark: Benchmark, *, frames: int | None = None, fps: float | None = None) -> Shown:
+        """Return the spec's own way, with what is given in its place."""
+        return Shown(frames=frames or benchmark.frames, fps=fps or benchmark.fps, max_pixels=benchmark.max_pixels)
+
+
+def build(
+    benchmark: Benchmark,
+    folder: Path,
+    videos: Path,
+    out: Path,
+    *,
+    shown: Shown | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Return the benchmark's questions as a dataset in `out`; a finished one made alike is read again.
+
+    Every row is its samples or one line of quarantine with file, number and reason. The manifest's counts say how many
+    rows there were and how many the published set has.
+
+    Args:
+        benchmark: The spec.
+        folder: Of its rows, in the published layout.
+        videos: Folder that the rows' videos lie in.
+        out: The dataset folder.
+        shown: How videos are shown; None is the spec's own way.
+        workers: Processes that look at videos; None is one per core.
+        progress: Called with (videos looked at, videos in all).
+
+    Raises:
+        RequestError: The rows cannot be read, or another dataset lies in `out`.
+        WorkError: No row gave a sample.
+    """
+    how = shown or Shown.of(benchmark)
+    questions, bad, rows = read_rows(benchmark, folder)
+    settings = {
+        "benchmark": benchmark.name,
+        "version": benchmark.version,
+        "shown": vars(how),
+        "rows": hashlib.sha256(canonical([[asdict(one) for one in questions], bad]).encode()).hexdigest()[:16],
+    }
+    if (out / "dataset.json").exists():
+        return _finished(out, settings)
+    placed, lost = _placed(questions, Videos(videos))
+    work = make_folder(out / WORK)
+    jobs = {_key(path, one.bounds): _job(path, one.bounds, how) for one, path in placed}
+    looked = look_at(jobs, work, workers=workers, progress=progress)
+    samples, sources, unseen = _samples(placed, looked, how, videos)
+    quarantine = bad + lost + unseen
+    if not samples:
+        first = f"{quarantine[0]['path']}: {quarantine[0]['reason']}" if quarantine else "there are none"
+        raise WorkError(f"none of {rows} rows of {benchmark.name} gave a question; the first: {first}")
+    manifest = {
+        "tasks": {BenchmarkQuestion.name: {"version": BenchmarkQuestion.version, "config": {}}},
+        "seed": 0,
+        "settings": settings,
+        "media_root": str(videos.resolve()),
+        "counts": {"rows": rows, "rows_published": benchmark.questions},
+    }
+    write_dataset(out, samples, sources, quarantine, manifest)
+    shutil.rmtree(work, ignore_errors=True)
+    return read_dataset(out)
+
+
+def partial(benchmark: Benchmark, dataset: Dataset) -> str:
+    """Return why the dataset is not the published set; nothing where all its rows are there and none was left out."""
+    rows, out = int(dataset.manifest["counts"]["rows"]), len(dataset.quarantine)
+    reasons = [f"{rows} rows of {benchmark.questions} published"] if rows != benchmark.questions else []
+    return ", ".join([*reasons, *([f"{out} left out"] if out else [])])
+
+
+def _placed(questions: Sequence[Question], videos: Videos) -> tuple[Placed, list[Line]]:
+    """Return each question with the path of its video, and a line for every question that has none."""
+    placed: Placed = []
+    lost: list[Line] = []
+    for one in questions:
+        tried = [videos.find(name) for name in one.videos]
+        path = next((path for path, _ in tried if path is not None), None)
+        if path is None:
+            lost.append(bad_line(one.file, one.row, tried[-1][1], "open"))
+        else:
+            placed.append((one, path))
+    return placed, lost
+
+
+def _key(path: str, bounds: Span | None) -> str:
+    return canonical([path, bounds])
+
+
+def _job(path: str, bounds: Span | None, how: Shown) -> dict[str, Any]:
+    part = {} if bounds is None else {"span": list(bounds)}
+    return {"path": path, "frames": how.frames, "fps": how.fps, **part}
+
+
+def _samples(
+    placed: Placed, looked: Mapping[str, Mapping[str, Any]], how: Shown, videos: Path
+) -> tuple[list[Sample], list[Source], list[Line]]:
+    samples: list[Sample] = []
+    sources: dict[str, Source] = {}
+    unseen: list[Line] = []
+    for one, path in placed:
+        result = looked[_key(path, one.bounds)]
+        if "quarantine" in result:
+            line = result["quarantine"]
+            unseen.append(bad_line(one.file, one.row, f"{line['path']}: {line['reason']}", line["boundary"]))
+            continue
+        seen = Looked.of(result)
+        samples.append(sample_of(one, seen, how))
+        sources.setdefault(seen.video.identity, _source(path, seen, videos))
+    return samples, [sources[identity] for identity in sorted(sources)], unseen
+
+
+def sample_of(one: Question, seen: Looked, how: Shown) -> Sample:
+    """Return the sample of a question; intervals are told on the clock of the video, also where a part is shown."""
+    video = seen.video
+    spec = FrameSpec(times=seen.instants, size=model_size(video.height, video.width, None, how.max_pixels, _MULTIPLE))
+    clip = Clip(video=video.identity, spec=spec, times=seen.times)
+    evidence: dict[str, Any] = {"kind": one.kind, "duration_seconds": video.duration_seconds}
+    evidence |= {"options": list(one.options)} if one.options else {}
+    evidence |= {"spans": [list(span) for span in one.spans]} if one.spans else {}
+    return Sample(
+        id=one.id,
+        task=BenchmarkQuestion.name,
+        split="test",
+        messages=(Message("user", (clip, Text(f"\n{one.text}"))),),
+        answer=one.answer,
+        evidence=evidence,
+        facets=one.facets,
+        provenance={"source": video.identity, "file": one.file, "row": one.row},
+    )
+
+
+def _source(path: str, seen: Looked, videos: Path) -> Source:
+    video = seen.video
+    return Source(
+        identity=video.identity,
+        path=Path(os.path.relpath(path, videos)).as_posix(),
+        split="test",
+        size_bytes=video.size_bytes,
+        duration_seconds=video.duration_seconds,
+        height=video.height,
+        width=video.width,
+        frame_rate=video.frame_rate,
+        codec=video.codec,
+        warnings=tuple(dict.fromkeys([*video.warnings, *seen.warnings])),
+    )
+
+
+def _finished(out: Path, settings: Mapping[str, Any]) -> Dataset:
+    found = read_dataset(out)
+    before = found.manifest.get("settings", {})
+    changed = [f"{k}: {before.get(k)!r} then, {settings[k]!r} now" for k in settings if before.get(k) != settings[k]]
+    if changed:
+        raise RequestError(f"{out} was made otherwise ({'; '.join(changed)}): choose another --out")
+    shutil.rmtree(out / WORK, ignore_errors=True)
+    return found

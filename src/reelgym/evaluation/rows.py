@@ -1,0 +1,362 @@
+"""From a benchmark's files to its questions, by its spec; every row becomes questions or one line of quarantine."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reelgym.errors import RequestError
+from reelgym.evaluation.spec import Benchmark, Columns, View
+from reelgym.scoring.choice import LETTERS, parse_choice
+from reelgym.scoring.number import parse_number
+from reelgym.scoring.span import Span
+from reelgym.synthesis.labelled.build import bad_line
+from reelgym.synthesis.labelled.record import SPECIAL, BadRecord, lettered, options_of, text_of
+from reelgym.synthesis.labelled.rows import rows as rows_of
+
+Row = Mapping[str, Any]
+Line = dict[str, str]
+
+IN_QUESTION = "in question"
+_FIELD = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One question of a benchmark, before its video is looked at.
+
+    Attributes:
+        id: Unique in the benchmark, its name in front.
+        videos: Where the video may be, below the folder of videos; the first that is there counts.
+        text: What is asked, with options and what is said about the answer.
+        kind: A key of `tasks.benchmark.KINDS`.
+        answer: A letter, a number as text, an order from 1, or None where `spans` are the answer.
+        options: Without their letters.
+        spans: The evidence, or the answer: intervals in seconds.
+        bounds: The part of the video that is shown; None for all.
+        facets: What results are broken down by.
+        file: Of the row.
+        row: Its number in the file.
+    """
+
+    id: str
+    videos: tuple[str, ...]
+    text: str
+    kind: str
+    answer: Any
+    options: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    bounds: Span | None = None
+    facets: dict[str, str | int | float] = field(default_factory=dict)
+    file: str
+    row: int
+
+
+ASKS = {
+    "choice": "Answer with the letter of one option.",
+    "number": "Answer with one number.",
+    "span": "Answer with its start and end in seconds, like 3.5 - 10.",
+    "spans": "Answer with start and end in seconds of up to five parts, like 3.5 - 10; 20 - 25.",
+    "order": "Answer with the numbers of all parts in the right order, like 2, 1, 3.",
+    "grounded": "Answer with the letter of one option, then start and end in seconds of its proof, like B 3.5 - 10.",
+}
+"""What is said about the answer, by kind. Ours: papers word it otherwise, and scores move with it."""
+
+
+def read_rows(benchmark: Benchmark, folder: Path) -> tuple[list[Question], list[Line], int]:
+    """Return the questions of a benchmark's folder, the lines of rows that make none, and the number of rows.
+
+    Raises:
+        RequestError: No file of the published layout, no row, or a first row without the columns of the spec.
+    """
+    found: list[Question] = []
+    bad: list[Line] = []
+    seen: dict[str, str] = {}
+    number, checked = 0, False
+    for file, at, row in _all_rows(benchmark, folder):
+        number += 1
+        if isinstance(row, Mapping) and not checked:
+            _check_columns(benchmark, file, row)
+            checked = True
+        try:
+            made = _questions(benchmark, row, file, at)
+            given = made[0].id
+            if given in seen:
+                raise BadRecord(f"its id {given} is that of {seen[given]} already")
+            seen[given] = f"{file} row {at}"
+            found += made
+        except BadRecord as error:
+            bad.append(bad_line(file, at, str(error)))
+    if not number:
+        raise RequestError(
+            f"{folder} holds no row of {benchmark.name}: give the folder of its {benchmark.source.split} split"
+        )
+    return found, bad, number
+
+
+def _all_rows(benchmark: Benchmark, folder: Path) -> Iterator[tuple[str, int, Row | str]]:
+    source = benchmark.source
+    if source.plugin:
+        yield from PLUGINS[source.plugin](folder)
+        return
+    joined = {column: _Joined(folder, about) for column, about in source.joined.items()}
+    for path in files_of(benchmark, folder):
+        for at, row in rows_of(path):
+            if isinstance(row, str):
+                yield path.name, at, row
+                continue
+            whole = {"@file": path.stem, **row}
+            for one in _exploded(whole, source.inside):
+                yield path.name, at, one if isinstance(one, str) else _with_joined(one, joined)
+
+
+def files_of(benchmark: Benchmark, folder: Path) -> list[Path]:
+    """Return the files of the first pattern that matches any.
+
+    Raises:
+        RequestError: None does, or there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RequestError(
+            f"--data {folder}: no such folder; give the one that {benchmark.source.hub} was downloaded to"
+        )
+    for pattern in benchmark.source.files:
+        if found := sorted(path for path in folder.glob(pattern) if path.is_file()):
+            return found
+    raise RequestError(
+        f"{folder} holds no file of {benchmark.name} ({' or '.join(benchmark.source.files)}): give the folder that "
+        f"{benchmark.source.hub} was downloaded to"
+    )
+
+
+def _exploded(row: dict[str, Any], inside: str) -> Iterator[dict[str, Any] | str]:
+    if not inside:
+        yield row
+        return
+    held = row.get(inside)
+    if isinstance(held, Mapping):
+        held = [{"@key": key, **one} if isinstance(one, Mapping) else one for key, one in held.items()]
+    if not isinstance(held, list) or not held:
+        yield f"holds no questions in {inside!r}"
+        return
+    outer = {key: value for key, value in row.items() if key != inside}
+    for one in held:
+        yield {**outer, **one} if isinstance(one, Mapping) else f"a question in {inside!r} is no record"
+
+
+class _Joined:
+    """A column that stands in another file: `FILE:PATH`, PATH a chain of templates parted by dots."""
+
+    def __init__(self, folder: Path, about: str) -> None:
+        name, _, path = about.partition(":")
+        self.path, self.file = path.split("."), folder / name
+        if not self.file.is_file():
+            raise RequestError(f"{self.file} is missing: it belongs to the published files, beside the rows")
+        try:
+            self.held = json.loads(self.file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise RequestError(f"{self.file} cannot be read as JSON ({error})") from None
+
+    def of(self, row: Row) -> Any:
+        value = self.held
+        for step in self.path:
+            value = value.get(fill(step, row)) if isinstance(value, Mapping) else None
+        return value
+
+
+def _with_joined(row: dict[str, Any], joined: Mapping[str, _Joined]) -> dict[str, Any]:
+    return row | {column: source.of(row) for column, source in joined.items()}
+
+
+def _check_columns(benchmark: Benchmark, file: str, row: Row) -> None:
+    """Refuse a file whose first row lacks a column: a changed layout is no matter of single rows."""
+    columns = benchmark.columns
+    templates = [*columns.video, columns.question, columns.id, *columns.facets.values()]
+    wanted = {name for template in templates for name in _FIELD.findall(template)}
+    wanted |= {columns.answer} if columns.form != "spans" or not columns.spans else {columns.spans}
+    if columns.options != IN_QUESTION:
+        wanted |= {columns.options} if isinstance(columns.options, str) else set(columns.options)
+    missing = sorted(name for name in wanted if name and name not in row)
+    if missing:
+        there = ", ".join(str(name) for name in row if not str(name).startswith("@"))
+        raise RequestError(
+            f"{file}: {benchmark.name} needs the columns {', '.join(missing)}, the file has {there}: its layout has "
+            f"changed, or it is another file"
+        )
+
+
+def fill(template: str, row: Row) -> str:
+    """Return a template with the row's values in place of the names in braces.
+
+    Raises:
+        BadRecord: A named column is empty.
+
+    >>> fill("{dataset}/{scene}", {"dataset": "arkit", "scene": 7})
+    'arkit/7'
+    """
+
+    def value(found: re.Match[str]) -> str:
+        held = row.get(found[1])
+        if isinstance(held, (list, tuple)):
+            return ", ".join(map(str, held))
+        text = text_of(row, found[1])
+        if not text:
+            raise BadRecord(f"has no {found[1]}")
+        return text
+
+    return _FIELD.sub(value, template)
+
+
+def _questions(benchmark: Benchmark, row: Row | str, file: str, at: int) -> list[Question]:
+    """Return the question of every view of a row."""
+    if isinstance(row, str):
+        raise BadRecord(row)
+    columns = benchmark.columns
+    given = fill(columns.id, row) if columns.id else f"{Path(file).stem}-{at}"
+    stem, options = _asked(columns, row)
+    spans = spans_of(row.get(columns.spans)) if columns.spans else ()
+    made = []
+    for view in benchmark.views:
+        kind = _kind(view, options)
+        answer, found = _answer(columns, kind, row, options)
+        facets: dict[str, str | int | float] = {name: fill(t, row) for name, t in columns.facets.items()}
+        facets |= {"kind": kind} | ({"view": view.name, "row": given} if view.name else {})
+        if kind == "order":
+            facets["places"] = len(answer)
+        one = Question(
+            id="-".join(filter(None, (benchmark.name, given, view.name))),
+            videos=tuple(fill(template, row) for template in columns.video),
+            text=asking(stem, options if kind in ("choice", "grounded") else (), view.ask or ASKS[kind]),
+            kind=kind,
+            answer=answer,
+            options=options if kind in ("choice", "grounded") else (),
+            spans=found or spans,
+            bounds=_bounds(view, columns, row, spans),
+            facets=facets,
+            file=file,
+            row=at,
+        )
+        if held := SPECIAL.search(one.text):
+            raise BadRecord(f"its text holds {held[0]}, which models read as a token of their own")
+        if kind in ("span", "spans", "grounded") and not one.spans:
+            raise BadRecord("has no interval")
+        made.append(one)
+    return made
+
+
+def asking(stem: str, options: Sequence[str], ask: str) -> str:
+    """Return question, lettered options and what is said about the answer."""
+    lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
+    return "\n".join([stem.strip(), *lines, ask])
+
+
+def _asked(columns: Columns, row: Row) -> tuple[str, tuple[str, ...]]:
+    """Return the question without options, and the options without letters."""
+    stem = fill(columns.question, row)
+    if columns.options == IN_QUESTION:
+        return lettered(stem)
+    if isinstance(columns.options, str):
+        return stem, _listed(row.get(columns.options)) if columns.options else ()
+    return stem, tuple(text for column in columns.options if (text := text_of(row, column).strip()))
+
+
+def _listed(held: Any) -> tuple[str, ...]:
+    """Return options without letters; one that is missing between others would shift the letters after it."""
+    texts = [held[key] for key in sorted(held)] if isinstance(held, Mapping) else held
+    if isinstance(texts, list):
+        while texts and str(texts[-1] if texts[-1] is not None else "").strip() == "":
+            texts = texts[:-1]
+        if any(text is None or not str(text).strip() for text in texts):
+            raise BadRecord("has an empty option before others")
+    return options_of(texts)
+
+
+def _kind(view: View, options: Sequence[str]) -> str:
+    if view.kind == "choice or number":
+        return "choice" if options else "number"
+    return view.kind
+
+
+def _answer(columns: Columns, kind: str, row: Row, options: Sequence[str]) -> tuple[Any, tuple[Span, ...]]:
+    """Return the answer and, where it is one, the intervals."""
+    if kind in ("choice", "grounded"):
+        return _letter(columns, row, options), ()
+    if kind == "span":
+        return None, spans_of([row.get(columns.answer)])
+    if kind == "spans":
+        return None, ()
+    if kind == "order":
+        return _places(row.get(columns.answer)), ()
+    text = text_of(row, columns.answer)
+    number = parse_number(text)
+    if number is None or not math.isfinite(number):
+        raise BadRecord(f"its answer {text[:60]!r} is no number")
+    return text, ()
+
+
+def _letter(columns: Columns, row: Row, options: Sequence[str]) -> str:
+    text = text_of(row, columns.answer).strip()
+    if not 2 <= len(options) <= len(LETTERS):
+        raise BadRecord(f"a choice needs 2 to {len(LETTERS)} options, it has {len(options)}")
+    place: int | None = None
+    if columns.form == "index":
+        place = int(text) if text.isdigit() else None
+    elif columns.form == "text":
+        same = [at for at, option in enumerate(options) if " ".join(option.split()) == " ".join(text.split())]
+        place = same[0] if len(same) == 1 else parse_choice(text, options) if not same and len(text) > 1 else None
+    else:
+        place = (
+            LETTERS.index(text.upper()) if len(text) == 1 and text.upper() in LETTERS else parse_choice(text, options)
+        )
+    if place is None or not 0 <= place < len(options):
+        raise BadRecord(f"its answer {text[:60]!r} is none of its {len(options)} options")
+    return LETTERS[place]
+
+
+def _places(value: Any) -> list[int]:
+    """Return the order from 1 of a list of places from 0."""
+    held = json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+    if not isinstance(held, list) or sorted(held) != list(range(len(held))) or len(held) < 2:
+        raise BadRecord(f"its answer {str(value)[:60]} is no order of the places from 0")
+    return [place + 1 for place in held]
+
+
+def spans_of(value: Any) -> tuple[Span, ...]:
+    """Return intervals from [[start, end], ...], as numbers or as JSON text.
+
+    Raises:
+        BadRecord: It is none, or an interval that does not run forward from 0 on.
+    """
+    held = json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+    found = []
+    for one in held if isinstance(held, list) else [held]:
+        pair = one if isinstance(one, (list, tuple)) else ()
+        if len(pair) != 2 or not all(isinstance(x, (int, float)) and math.isfinite(x) for x in pair):
+            raise BadRecord(f"its interval {str(one)[:60]} is no start and end in seconds")
+        if not 0 <= pair[0] < pair[1]:
+            raise BadRecord(f"its interval from {pair[0]:g} to {pair[1]:g} s needs 0 <= start < end")
+        found.append((float(pair[0]), float(pair[1])))
+    return tuple(found)
+
+
+def _bounds(view: View, columns: Columns, row: Row, spans: Sequence[Span]) -> Span | None:
+    if view.shows == "evidence":
+        if not spans:
+            raise BadRecord("has no evidence to show alone")
+        return min(start for start, _ in spans), max(stop for _, stop in spans)
+    if columns.bounds is None:
+        return None
+    start, stop = (text_of(row, column) for column in columns.bounds)
+    if not start and not stop:
+        return None
+    pair = [parse_number(start), parse_number(stop)]
+    return spans_of([pair])[0]
+
+
+PLUGINS: dict[str, Callable[[Path], Iterator[tuple[str, int, Row | str]]]] = {}
+"""Code that makes rows of something that is no table, by name."""

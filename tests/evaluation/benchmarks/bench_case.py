@@ -1,0 +1,78 @@
+"""What every benchmark's test needs: rows on disk in the published layout, small videos, and stored replies scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reelgym.data.dataset import Dataset
+from reelgym.data.messages import Text
+from reelgym.data.sample import Sample
+from reelgym.evaluation import benchmarks
+from reelgym.evaluation.metrics import measure
+from reelgym.evaluation.questions import build
+from reelgym.evaluation.results import Evaluation
+from reelgym.evaluation.runner import grade
+from reelgym.video import write_mp4
+
+
+def video(path: Path, seconds: int = 10, seed: int = 0) -> None:
+    """Write a video of its own content, two frames a second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([seed, *path.name.encode()])
+    write_mp4(path, rng.integers(0, 255, (2 * seconds, 56, 56, 3), np.uint8), fps=2)
+
+
+def rows(path: Path, held: Sequence[Mapping[str, Any]] | Any) -> None:
+    """Write rows as the file's name says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(list(held)), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in held))
+    elif path.suffix == ".csv":
+        header = list(held[0])
+        lines = [header, *([str(row[name]) for name in header] for row in held)]
+        path.write_text("".join(",".join(line) + "\n" for line in lines))
+    else:
+        path.write_text(json.dumps(held))
+
+
+def made(name: str, folder: Path) -> Dataset:
+    """Return the questions of a benchmark whose rows lie in `folder/data` and videos in `folder/videos`."""
+    return build(benchmarks.get(name), folder / "data", folder / "videos", folder / "questions", workers=1)
+
+
+def prompt(sample: Sample) -> str:
+    """Return the text of a prompt."""
+    return "".join(part.text for message in sample.messages for part in message.parts if isinstance(part, Text))
+
+
+def left_out(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return (file and row, reason) of every row that made no question."""
+    return [(line["path"], line["reason"]) for line in dataset.quarantine]
+
+
+def scored(dataset: Dataset, replies: Mapping[str, str]) -> Evaluation:
+    """Return the evaluation of stored replies, by sample id, with its benchmark's metrics."""
+    assert set(replies) == {sample.id for sample in dataset.samples}
+    graded = tuple(grade(sample, replies[sample.id]) for sample in dataset.samples)
+    plain = Evaluation(model="stored", position_rule="", variant="direct", probe=None, max_tokens=0, rows=graded)
+    return replace(plain, metrics=measure(benchmarks.get(dataset.manifest["settings"]["benchmark"]), plain))
+
+
+def values(evaluation: Evaluation) -> dict[str, float]:
+    """Return the score of every row by id."""
+    return {row.id: row.value for row in evaluation.rows}
+
+
+def means(evaluation: Evaluation) -> dict[str, float]:
+    """Return the mean of every metric, to four decimals."""
+    return {name: round(metric["mean"], 4) for name, metric in evaluation.metrics.items()}
