@@ -14,7 +14,20 @@ from reelgym.commands.synth import task_settings
 from reelgym.synthesis.journal import claimed
 
 Cli = Callable[..., tuple[int, str, str]]
-SMALL = ("--fps", 2, "--set", "short_side=28", "--set", "mvp.frames=8", "--per-video", 2, "--workers", 1)
+SMALL = (
+    "--fps",
+    2,
+    "--set",
+    "short_side=28",
+    "--set",
+    "mvp.frames=8",
+    "--set",
+    "mvp.margin=0",
+    "--per-video",
+    2,
+    "--workers",
+    1,
+)
 
 
 def test_shards_are_cut_and_merged_into_one_dataset(cli: Cli, world_videos: Path, tmp_path: Path) -> None:

@@ -14,7 +14,15 @@ from reelgym.synthesis import worker
 from reelgym.video import write_mp4
 
 SETTINGS: dict[str, Any] = {
-    "config": {"frames": 6, "hidden": 2, "distractors": 2, "min_before": 1, "min_after": 1, "short_side": 28},
+    "config": {
+        "frames": 6,
+        "hidden": 2,
+        "distractors": 2,
+        "margin": 0,
+        "min_before": 1,
+        "min_after": 1,
+        "short_side": 28,
+    },
     "per_video": 2,
     "split_share": 0.5,
 }

@@ -17,7 +17,7 @@ from reelgym.synthesis import inspect, synthesize, table
 from reelgym.tasks.mvp import MVPConfig
 from reelgym.video import Store, write_mp4
 
-CONFIG = MVPConfig(frames=6, hidden=2, distractors=2, min_before=1, min_after=1, short_side=28)
+CONFIG = MVPConfig(frames=6, hidden=2, distractors=2, margin=0, min_before=1, min_after=1, short_side=28)
 
 
 def scene(path: Path, seed: int, seconds: int = 12) -> None:
@@ -95,7 +95,15 @@ def test_repeating_a_finished_run_says_so_and_a_changed_setting_is_listed(made: 
     with pytest.raises(RequestError, match=r"was made with other settings \(per_video: 3 then, 4 now\)"):
         synthesize([videos], made, **same | {"per_video": 4})  # type: ignore[arg-type]
     with pytest.raises(RequestError, match=r"seed: 0 then, 5 now; tasks\.mvp\.config\.kappa: None then, 0\.9"):
-        config = {"frames": 6, "hidden": 2, "distractors": 2, "min_before": 1, "min_after": 1, "short_side": 28}
+        config = {
+            "frames": 6,
+            "hidden": 2,
+            "distractors": 2,
+            "margin": 0,
+            "min_before": 1,
+            "min_after": 1,
+            "short_side": 28,
+        }
         synthesize([videos], made, **same | {"config": config | {"kappa": 0.9}, "seed": 5})  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="inputs: '6 files"):
         synthesize([videos / "deep"], made, **same)  # type: ignore[arg-type]

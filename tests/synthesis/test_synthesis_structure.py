@@ -24,7 +24,7 @@ from reelgym.video.structure import Structure
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "video"))
 from world_scenes import clocked, resized, scene
 
-CONFIG = MVPConfig(fps=2.0, frames=6, hidden=2, distractors=2, min_before=1, min_after=1, short_side=28)
+CONFIG = MVPConfig(fps=2.0, frames=6, hidden=2, distractors=2, margin=0, min_before=1, min_after=1, short_side=28)
 SPEC = FrameSpec(fps=1.0, size=(28, 28))
 CUT_AND_STILL = Structure(
     spacing=1.0,
@@ -159,7 +159,7 @@ def test_videos_with_a_burned_in_clock_are_marked_or_avoided(tmp_path: Path) -> 
     (tmp_path / "in").mkdir()
     write_mp4(str(tmp_path / "in" / "clock.mp4"), clocked(scene(3, seconds=14.0)), 4)
     write_mp4(str(tmp_path / "in" / "plain.mp4"), scene(4, seconds=14.0), 4)
-    config = {"fps": 4.0, "frames": 6, "hidden": 2, "distractors": 2, "short_side": 28}
+    config = {"fps": 4.0, "frames": 6, "hidden": 2, "distractors": 2, "margin": 0, "short_side": 28}
     synthesize([tmp_path / "in"], tmp_path / "marked", config=config, workers=1)
     found = read_dataset(tmp_path / "marked")
     paths = {source.identity: source.path for source in found.sources}

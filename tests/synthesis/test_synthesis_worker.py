@@ -99,5 +99,5 @@ def test_a_task_without_a_sample_is_a_warning_beside_others_and_a_quarantine_alo
     assert "again" not in result
 
 
-SETTINGS = {"frames": 6, "hidden": 2, "distractors": 2, "min_before": 1, "min_after": 1, "short_side": 28}
+SETTINGS = {"frames": 6, "hidden": 2, "distractors": 2, "margin": 0, "min_before": 1, "min_after": 1, "short_side": 28}
 KNOWN = f"Known: {', '.join(tasks.names())}"

@@ -32,7 +32,7 @@ VIDEO = Video(
     codec="h264",
     start_seconds=0.0,
 )
-SMALL = MVPConfig(frames=8, hidden=3, distractors=2, short_side=28)
+SMALL = MVPConfig(frames=8, hidden=3, distractors=2, margin=0, short_side=28)
 
 
 def film(count: int, seed: int = 0, fps: float = 1.0) -> Frames:
@@ -132,7 +132,7 @@ def test_asking_for_more_samples_keeps_the_first_ones() -> None:
 
 
 def test_no_question_is_asked_twice_of_one_video() -> None:
-    config = MVPConfig(frames=4, hidden=1, distractors=1, min_before=1, min_after=1)
+    config = MVPConfig(frames=4, hidden=1, distractors=1, min_before=1, min_after=1, margin=0)
     # 5 distinct frames, all shown or asked: few puzzles exist, and none comes twice.
     keys = [
         (*sample.evidence["hidden_times"], *sorted(sample.evidence["candidate_times"]))
@@ -267,7 +267,7 @@ def test_renumbering_the_candidates_renumbers_the_answer_and_keeps_its_score(sam
 
 
 def test_a_task_with_default_settings_scores_any_sample() -> None:
-    sample = made(MVPConfig(frames=6, hidden=2, distractors=4, min_before=1, min_after=1), film(20))[0]
+    sample = made(MVPConfig(frames=6, hidden=2, distractors=4, min_before=1, min_after=1, margin=0), film(20))[0]
     assert tasks.get("mvp").score(", ".join(map(str, sample.answer)), sample).value == 1
 
 

@@ -19,7 +19,16 @@ from reelgym.world import Facts, Settings
 Progress = Callable[[int, int], None]
 
 PUZZLE = MVPConfig(
-    fps=1.0, frames=8, hidden=3, distractors=2, against="last", kappa=0.8, gap=0.2, short_side=28, analysis_side=56
+    fps=1.0,
+    frames=8,
+    hidden=3,
+    distractors=2,
+    margin=0,
+    against="last",
+    kappa=0.8,
+    gap=0.2,
+    short_side=28,
+    analysis_side=56,
 )
 """Eight frames a second apart, three of them hidden, two look-alikes, one token per frame. Ours."""
 

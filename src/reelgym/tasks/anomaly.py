@@ -7,7 +7,9 @@ Example. 48 frames of 6 s, those from 2.0 to 3.5 s upside down; answer `2-3.5`.
 How it is scored. `scoring.grounding`. strict: both ends are the right frames. smooth: 1 if strict, else intersection
 over union. A guesser draws any span between two frames.
 Limits. Mirrored scenes without writing or motion are hard for anybody; changes that cannot be seen are refused. Without
-the second run (`decoys=0`) the two largest jumps between frames give most answers away.
+the second run (`decoys=0`) the two largest jumps between frames give most answers away: they earn 0.78 on 20 videos of
+the world and 0.69 on 29 real clips, and the frames least like the rest 0.58 and 0.72, where half of the way from chance
+to 1 is 0.60. That form is VideoSSR's own and does not meet the bar.
 References. VideoSSR (arXiv 2511.06281): 48 frames without the first and last 5% of the video, a run of 8 to 16 of them,
 channel swap, mirror, zoom out by 1.2 to 1.4 and a turn by 180 degrees in training, intersection over union as reward;
 smooth rewards beat strict ones there. Ours: the second run, any number of frames (the run keeps its share), and the

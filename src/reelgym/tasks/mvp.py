@@ -9,7 +9,9 @@ How it is scored. `scoring.ordered`: exact, selection, order, position, displace
 and corrected for chance; `value` is the two-part shape (`reward=smooth`) or exact (`reward=strict`). An invalid reply
 scores 0 on every raw part. `level=1` to `5` sets K, l, gap, margin and decoys together: see `tasks.ladder`.
 Limits. Frames that look alike far apart, burned-in clocks and cuts are shortcuts or ambiguities; `inspect` reports
-what similarity alone solves.
+what similarity alone solves. At `--fps auto` order_by_similarity and boundary_matching earn 0.26 and 0.30 on 20 videos
+of the world and 0.42 and 0.37 on 32 real clips; half of the way from chance to 1 is 0.54. With 16 frames and no margin
+they earned 0.78 and 0.73, 0.59 and 0.57: a chain of similar frames then runs through the gap.
 References. MVP: Enhancing Video Large Language Models via Self-supervised Masked Video Prediction, arXiv 2601.03781.
 Construction as in its public description: a fixed rate, a random start, greedy de-duplication against the last kept
 frame, N kept, a continuous hidden run, distractors from the same neighbourhood, a shuffled pool. Its numbers and its
@@ -53,7 +55,7 @@ class MVPConfig:
     """What `Score.value` is: `exact`, or the partial credit of `two_part`. Both are always in the parts."""
     fps: float = 1.0
     """Frames per second taken from the video; `synth --fps` overrides it. 1 is the paper's."""
-    frames: int = 16
+    frames: int = 12
     """N: frames shown or hidden. Distractors and margins come on top."""
     hidden: int = 3
     """K: frames of the hidden run."""
@@ -67,7 +69,7 @@ class MVPConfig:
     """Context frames before the gap, at least."""
     min_after: int = 2
     """Context frames after the gap, at least."""
-    margin: int = 0
+    margin: int = 2
     """Distinct frames on each side between context and hidden run that nobody sees: against boundary matching."""
     gap: float | None = None
     """Least distance (1 - similarity) of a candidate from the others and from the context. None: 1 - kappa."""
