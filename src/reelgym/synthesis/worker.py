@@ -68,7 +68,7 @@ def cut(video: Video, job: Job) -> dict[str, Any]:
     wanted = {name: made[name].spec(rates[name]) for name in named}
     extra = [] if job["store"] is None else [made[name].shown(video, rates[name]) for name in named]
     surveyed = survey_specs(video.duration_seconds, max(rates.values()))
-    frames = _decoded(video, list(dict.fromkeys([*wanted.values(), *extra, *surveyed])), job["store"])
+    frames = _decoded(video, list(dict.fromkeys([*wanted.values(), *surveyed])), job["store"], extra)
     found = survey(video, *(frames[spec] for spec in surveyed))
     samples: list[Sample] = []
     failures: list[MediaError] = []
@@ -144,10 +144,15 @@ def _rate(fps: float | str, video: Video, task: Task) -> float:
     return auto_fps(video.duration_seconds, task.wanted_frames()) if fps == "auto" else float(fps)
 
 
-def _decoded(video: Video, specs: list[FrameSpec], store: str | None) -> dict[FrameSpec, Frames]:
+def _decoded(
+    video: Video, specs: list[FrameSpec], store: str | None, extra: list[FrameSpec]
+) -> dict[FrameSpec, Frames]:
+    """Return the frames of the specs; `extra` ones, which nobody looks at here, are put into the store if absent."""
     if store is None:
         return dict(zip(specs, read_many(video, specs), strict=True))
-    return dict(zip(specs, Store(store, encoding="raw").frames_many(video.identity, video.path, specs), strict=True))
+    kept = Store(store, encoding="raw")
+    whole = list(dict.fromkeys([*specs, *(spec for spec in extra if not kept.holds(video.identity, spec))]))
+    return dict(zip(whole, kept.frames_many(video.identity, video.path, whole), strict=True))
 
 
 def _generated(task: Task, video: Video, frames: Frames, job: Mapping[str, Any], count: int) -> list[Sample]:

@@ -139,6 +139,10 @@ class Store:
                 found[place] = self._save(identity, next(made))
         return [frames for frames in found if frames is not None]
 
+    def holds(self, identity: str, spec: FrameSpec) -> bool:
+        """Say whether there is an entry with a sound header, and mark it as used; its frames are not read."""
+        return self._entry(identity, spec) is not None
+
     def stream(self, identity: str, path: str | None, spec: FrameSpec) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Yield (time in seconds, (H, W, 3) pixels) frame by frame: of an entry in the store only one is in memory.
 
