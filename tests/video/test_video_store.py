@@ -37,7 +37,9 @@ def _same(a: Frames, b: Frames) -> None:
 
 
 def test_a_second_request_is_answered_without_the_file(tmp_path: Path, video: Video) -> None:
+    assert not Store(tmp_path / "s").holds(video.identity, SPEC)
     first = Store(tmp_path / "s").frames(video.identity, video.path, SPEC)
+    assert Store(tmp_path / "s").holds(video.identity, SPEC)
     _same(first, read(video, SPEC))
     os.unlink(video.path)
     again = Store(tmp_path / "s")
