@@ -258,8 +258,13 @@ def _cpu() -> float:
 
 def _peak() -> int:
     """Return the largest resident memory of this process or of a child, in bytes."""
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return peak if sys.platform == "darwin" else peak * 1024
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    try:  # ru_maxrss of a process begins at that of the one which started it.
+        with open("/proc/self/status", encoding="ascii") as file:
+            own = int(file.read().partition("VmHWM:")[2].split()[0]) * 1024
+    except OSError:
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return max(own, children)
 
 
 if __name__ == "__main__":
