@@ -16,7 +16,7 @@ from reelgym.data.sample import Sample
 from reelgym.data.segments import segment
 from reelgym.data.trajectory import Group, Trajectory, Turn
 from reelgym.errors import RequestError
-from reelgym.recipes.process import process_mvp, process_rubric, reader_example
+from reelgym.recipes.process import PAPER, process_mvp, process_rubric, reader_example, videop2r
 from reelgym.rewards.perception import LEDGER, Verdict
 
 SAMPLE = Sample(
@@ -128,3 +128,34 @@ def test_a_reader_learns_the_new_numbers_of_what_the_gap_shows() -> None:
         assert made.reply == f"<think> c3 {c3} d4 {d4}</think><answer>{c3}, {d4}</answer>"
         seen.add((d4, c3, f6))
     assert len(seen) > 2
+
+
+def test_videop2r_s_ablations_are_one_switch_each() -> None:
+    given = {
+        "model": "Qwen/Qwen2.5-VL-7B-Instruct",
+        "data": "qa",
+        "size": "paper",
+        "judge_url": "http://j",
+        "judge_model": "m",
+    }
+    full = videop2r(**given)  # type: ignore[arg-type]
+    assert (full.config, full.algorithm, full.variant) == (PAPER, PAGRPO(), "videop2r")
+    assert full.rubric == process_rubric() and full.judge is not None
+    ablations: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+        "without perception": ({"perception": False}, {"algorithm": GRPO(), "judge": None}),
+        "without reasoning": ({"reasoning": False}, {}),
+        "without length": ({"length": False}, {"rubric": process_rubric(length=False)}),
+        "without separation": ({"separation": "none"}, {"algorithm": PAGRPO(credit="all"), "rubric": full.rubric}),
+    }
+    for switch, changed in ablations.values():
+        other = videop2r(**given, **switch)  # type: ignore[arg-type]
+        assert (other.config, other.data, other.variant) == (full.config, full.data, full.variant)
+        assert all(getattr(other, name) == value for name, value in changed.items())
+        assert other.rubric != full.rubric or other.algorithm != full.algorithm
+
+
+def test_videop2r_says_what_it_lacks() -> None:
+    with pytest.raises(RequestError, match="give judge_url=URL and judge_model=NAME"):
+        videop2r()
+    with pytest.raises(RequestError, match="needs data=DATASET"):
+        videop2r(model="Qwen/Qwen3-VL-4B-Instruct", perception=False)

@@ -12,6 +12,7 @@ from reelgym.data.sample import Sample, Split
 from reelgym.data.templates import with_instruction
 from reelgym.errors import RequestError
 from reelgym.judges import Reader
+from reelgym.judges.endpoint import Asked
 from reelgym.judges.reader import question, relabelled
 from reelgym.recipes import cold_start as seeing
 from reelgym.recipes import proving, recipe
@@ -31,7 +32,7 @@ from reelgym.rewards import (
     Stack,
     Sum,
 )
-from reelgym.training.config import Data, Example, RLRun, SFTConfig, SFTRun
+from reelgym.training.config import Data, Example, RLConfig, RLRun, SFTConfig, SFTRun
 from reelgym.training.judging import Observed, observation
 
 OBSERVATION, REASONING = "observation", "think+answer"
@@ -79,6 +80,95 @@ def process_rubric(*, perception: bool = True, reasoning: bool = True, length: b
     return Rubric(expression=Stack(tuple(columns), tuple(columns.values())))
 
 
+def process_algorithm(*, perception: bool = True, separation: Separation = "segments", cross: float = 0.0) -> Algorithm:
+    """Return PA-GRPO with the asked credit, or GRPO where perception is not rewarded."""
+    if perception:
+        return PAGRPO(credit="own" if separation == "segments" else "all", cross=cross)
+    if separation != "segments" or cross:
+        raise RequestError("separation and cross need perception=true: without it there is one reward on all tokens")
+    return GRPO()
+
+
+PAPER = RLConfig(
+    # Published: 1,000 updates, 8 rollouts of each of 7 prompts, a frozen reference.
+    steps=1000,
+    prompts_per_step=7,
+    group_size=8,
+    # Of Video-R1 and VideoRFT, whose set-up the paper says it follows.
+    lr=1e-6,
+    schedule="cosine",
+    weight_decay=0.01,
+    max_grad_norm=5.0,
+    kl_coef=0.04,
+    temperature=1.0,
+    # Ours: above the sum of the two length windows.
+    max_completion_tokens=1024,
+    eval_tokens=1024,
+    micro_batch_tokens=16384,
+    gradient_checkpointing=True,
+    save_every=100,
+    eval_every=100,
+)
+"""VideoP2R's settings of RL for Qwen2.5-VL 3B and 7B (arXiv 2511.11113); what it leaves open is marked."""
+
+
+@recipe
+def videop2r(
+    *,
+    model: str = "tiny",
+    data: str = "",
+    size: Literal["auto", "tiny", "3b-24gb", "7b-80gb", "paper"] = "auto",
+    judge_url: str = "",
+    judge_model: str = "",
+    blind_judge: bool = False,
+    perception: bool = True,
+    reasoning: bool = True,
+    length: bool = True,
+    separation: Separation = "segments",
+    cross: float = 0.0,
+    seed: int = 0,
+) -> RLRun:
+    """PA-GRPO with a judge of perception (VideoP2R, arXiv 2511.11113), after `videop2r_sft`.
+
+    The judge is a model behind an endpoint that decides from question, key and observation whether the observation
+    suffices; its replies are kept in `DATASET-judge-replies.jsonl`, so that no question is paid twice.
+
+    Args:
+        model: What to start from: a run of `videop2r_sft`, a folder, a hub name.
+        data: Dataset folder of questions; the embedded world's puzzles where empty and the model is tiny.
+        size: `tiny`, `3b-24gb`, `7b-80gb`, or `paper` for the published settings.
+        judge_url: Base address of the judge's endpoint; needed while perception is rewarded.
+        judge_model: The model there.
+        blind_judge: Whether the judge does not see the right answer (ours).
+        perception: False: without perception reward, which is process-agnostic GRPO (the paper's ablation).
+        reasoning: False: without reasoning reward (ablation).
+        length: False: without length reward (ablation). The windows fit long chains, so `tiny` never has it.
+        separation: `none`: both rewards on all tokens (ablation).
+        cross: Share of the reasoning's advantage that observation tokens take too (ours).
+        seed: Of order, sampling and rendered videos.
+    """
+    config = replace(PAPER if size == "paper" else SIZES[size_of(model, size)], seed=seed)
+    tiny = size == "tiny" or (size == "auto" and model.startswith("tiny"))
+    if perception and not (judge_url and judge_model):
+        raise RequestError(
+            "videop2r rewards perception by a judge: give judge_url=URL and judge_model=NAME, or perception=false; "
+            "process_mvp needs no judge"
+        )
+    if not data and not model.startswith("tiny"):
+        raise RequestError(f"recipe videop2r with model={model} needs data=DATASET: `reelgym import` makes one")
+    kept = f"{data.rstrip('/')}-judge-replies.jsonl" if data else ""
+    return RLRun(
+        policy=model,
+        data=dataset(data, "train") if data else world_data("train", 120, 6, seed),
+        eval_data=dataset(data, "test", EVAL_SAMPLES, seed) if data else world_data("test", 32, 3, seed),
+        variant="tagged" if tiny else "videop2r",
+        rubric=process_rubric(perception=perception, reasoning=reasoning, length=length and not tiny),
+        algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
+        judge=Asked(judge_url, judge_model, blind=blind_judge, journal=kept) if perception else None,
+        config=config,
+    )
+
+
 @recipe
 def process_mvp(
     *,
@@ -111,11 +201,6 @@ def process_mvp(
         seed: Of order, sampling and rendered videos.
     """
     chosen = size_of(model, size)
-    algorithm: Algorithm = GRPO()
-    if perception:
-        algorithm = PAGRPO(credit="own" if separation == "segments" else "all", cross=cross)
-    elif separation != "segments" or cross:
-        raise RequestError("separation and cross need perception=true: without it there is one reward on all tokens")
     if perception and data and not untried:
         raise RequestError(
             f"the reader cannot be tried on {data}: its gold observations are not known. "
@@ -126,7 +211,7 @@ def process_mvp(
         data=dataset(data, "train") if data else world_data("train", 120, 6, seed),
         eval_data=dataset(data, "test", EVAL_SAMPLES, seed) if data else world_data("test", 32, 3, seed),
         rubric=process_rubric(perception=perception, reasoning=reasoning, length=chosen != "tiny"),
-        algorithm=algorithm,
+        algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
         judge=Reader(max_tokens=SIZES[chosen].max_completion_tokens) if perception else None,
         gold=Later(_gold, "test", 32, 3, seed) if perception and not data else None,
         config=replace(SIZES[chosen], seed=seed),
