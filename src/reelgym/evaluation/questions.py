@@ -136,13 +136,13 @@ def _placed(questions: Sequence[Question], videos: Videos) -> tuple[Placed, list
     return placed, lost
 
 
-def _key(path: str, bounds: Span | None) -> str:
+def _key(path: str, bounds: Sequence[Span]) -> str:
     return canonical([path, bounds])
 
 
-def _job(path: str, bounds: Span | None, how: Shown) -> dict[str, Any]:
-    part = {} if bounds is None else {"span": list(bounds)}
-    return {"path": path, "frames": how.frames, "fps": how.fps, **part}
+def _job(path: str, bounds: Sequence[Span], how: Shown) -> dict[str, Any]:
+    parts = {"spans": [list(span) for span in bounds]} if bounds else {}
+    return {"path": path, "frames": how.frames, "fps": how.fps, **parts}
 
 
 def _samples(

@@ -13,6 +13,7 @@ from typing import Any
 from reelgym.errors import RequestError
 from reelgym.evaluation.spec import Benchmark, Columns, View
 from reelgym.scoring.choice import LETTERS, parse_choice
+from reelgym.scoring.intervals import merged
 from reelgym.scoring.number import parse_number
 from reelgym.scoring.span import Span
 from reelgym.synthesis.labelled.build import bad_line
@@ -38,7 +39,7 @@ class Question:
         answer: A letter, a number as text, an order from 1, or None where `spans` are the answer.
         options: Without their letters.
         spans: The evidence, or the answer: intervals in seconds.
-        bounds: The part of the video that is shown; None for all.
+        bounds: The parts of the video that are shown, disjoint and in order; none for all.
         facets: What results are broken down by.
         file: Of the row.
         row: Its number in the file.
@@ -51,7 +52,7 @@ class Question:
     answer: Any
     options: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
-    bounds: Span | None = None
+    bounds: tuple[Span, ...] = ()
     facets: dict[str, str | int | float] = field(default_factory=dict)
     file: str
     row: int
@@ -110,7 +111,7 @@ def _all_rows(benchmark: Benchmark, folder: Path) -> Iterator[tuple[str, int, Ro
             if isinstance(row, str):
                 yield path.name, at, row
                 continue
-            whole = {"@file": path.stem, **row}
+            whole = {"@file": path.stem, "@folder": source.folders.get(path.stem, path.stem), **row}
             for one in _exploded(whole, source.inside):
                 yield path.name, at, one if isinstance(one, str) else _with_joined(one, joined)
 
@@ -224,8 +225,7 @@ def _questions(benchmark: Benchmark, row: Row | str, file: str, at: int) -> list
     for view in benchmark.views:
         kind = _kind(view, options)
         answer, found = _answer(columns, kind, row, options)
-        facets: dict[str, str | int | float] = {name: fill(t, row) for name, t in columns.facets.items()}
-        facets |= {"kind": kind} | ({"view": view.name, "row": given} if view.name else {})
+        facets = _facets(columns, row) | {"kind": kind} | ({"view": view.name, "row": given} if view.name else {})
         if kind == "order":
             facets["places"] = len(answer)
         one = Question(
@@ -247,6 +247,11 @@ def _questions(benchmark: Benchmark, row: Row | str, file: str, at: int) -> list
             raise BadRecord("has no interval")
         made.append(one)
     return made
+
+
+def _facets(columns: Columns, row: Row) -> dict[str, str | int | float]:
+    filled = {name: fill(template, row) for name, template in columns.facets.items()}
+    return {name: columns.renamed.get(name, {}).get(value, value) for name, value in filled.items()}
 
 
 def asking(stem: str, options: Sequence[str], ask: str) -> str:
@@ -344,18 +349,17 @@ def spans_of(value: Any) -> tuple[Span, ...]:
     return tuple(found)
 
 
-def _bounds(view: View, columns: Columns, row: Row, spans: Sequence[Span]) -> Span | None:
+def _bounds(view: View, columns: Columns, row: Row, spans: Sequence[Span]) -> tuple[Span, ...]:
     if view.shows == "evidence":
         if not spans:
             raise BadRecord("has no evidence to show alone")
-        return min(start for start, _ in spans), max(stop for _, stop in spans)
+        return tuple(merged(spans))
     if columns.bounds is None:
-        return None
+        return ()
     start, stop = (text_of(row, column) for column in columns.bounds)
     if not start and not stop:
-        return None
-    pair = [parse_number(start), parse_number(stop)]
-    return spans_of([pair])[0]
+        return ()
+    return spans_of([[parse_number(start), parse_number(stop)]])
 
 
 PLUGINS: dict[str, Callable[[Path], Iterator[tuple[str, int, Row | str]]]] = {}

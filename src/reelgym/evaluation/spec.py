@@ -28,6 +28,7 @@ class Source:
         config: The hub's name of the part; empty for the only one.
         split: The hub's name of the split.
         inside: Column that holds the list of questions of a row; each takes over the columns around it.
+        folders: Stem of a file to the folder of its videos, which templates name `{@folder}`.
         joined: New column to `FILE:PATH`, a path of templates into a JSON file beside the rows.
         plugin: Names the code that makes rows of something that is no table (`evaluation.rows.PLUGINS`).
     """
@@ -37,6 +38,7 @@ class Source:
     config: str = ""
     split: str = "test"
     inside: str = ""
+    folders: Mapping[str, str] = field(default_factory=dict)
     joined: Mapping[str, str] = field(default_factory=dict)
     plugin: str = ""
 
@@ -57,6 +59,7 @@ class Columns:
             shows the whole.
         spans: Column of the evidence's intervals [[start, end], ...] in seconds.
         facets: Name to template: what results are broken down by.
+        renamed: Facet to {value: other value}: values that count as one.
     """
 
     video: tuple[str, ...]
@@ -68,6 +71,7 @@ class Columns:
     bounds: tuple[str, str] | None = None
     spans: str = ""
     facets: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ class View:
     Attributes:
         name: Facet `view` of its samples; empty for the only one.
         kind: A key of `tasks.benchmark.KINDS`, or `choice or number`: a number where a row has no options.
-        shows: The whole video (or its bounds), or the evidence alone.
+        shows: The whole video (or its bounds), or the evidence alone, its intervals one after the other.
         ask: What is said about the answer; empty says what `questions.ASKS` says of the kind.
     """
 

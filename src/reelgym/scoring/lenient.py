@@ -48,6 +48,9 @@ _REFUSED_AFTER = re.compile(
     r"^[\s)\].*_\"']*(?:(?:is|are|was|can(?:not)?|seems|looks)\s+)?(?:be\s+)?(?:wrong|incorrect|false|not|excluded|ruled\s+out|eliminated|impossible)\b",
     re.I,
 )
+_RUNS_ON = re.compile(r"\s+[a-z]")
+_RUNS_ON_ANY = re.compile(r"[ \t]+\w")
+_CONCLUDES = re.compile(r"\s+(?:is|was|because|since|as|or|and|seems)\b")
 _NUMBER = re.compile(
     r"(?<![\w.,])[+\-\u2212]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15})(?:\.[0-9]{1,15})?(?![0-9]|[.,][0-9])"
 )
@@ -111,11 +114,12 @@ def find_choice(reply: str, options: Sequence[str]) -> int | None:
         also = _MORE.match(text, last.end(1))
         if also and also[1] != last[1] and _is_option(also[1], options):
             return None
-        return LETTERS.index(last[1].upper())
+        return _agreed(text, last.end(1), last[1], options)
     for pattern in (_MARKED, _ALONE):
         letters = _letters(text, pattern, options)
         if letters:
-            return letters.pop() if len(letters) == 1 else None
+            ((letter, end),) = letters.items() if len(letters) == 1 else (("", 0),)
+            return _agreed(text, end, letter, options) if letter else None
     return _mentioned(text, options)
 
 
@@ -188,37 +192,38 @@ def _is_option(letter: str, options: Sequence[str]) -> bool:
     return 0 <= LETTERS.find(letter.upper()) < len(options)
 
 
-def _counts(text: str, match: re.Match[str], options: Sequence[str]) -> bool:
-    """Return whether a letter stands for an option here."""
+def _counts(text: str, match: re.Match[str], options: Sequence[str], *, bare: bool = False) -> bool:
+    """Return whether a letter stands for an option here; `bare` is one without a mark or a conclusion before it."""
     letter, start, stop = match[1], match.start(1), match.end(1)
     if not _is_option(letter, options):
         return False
     follows = text[stop : stop + 40]
-    if (
-        letter in "aAI"
-        and re.match(r"\s+[a-z]", follows)
-        and not re.match(r"\s+(?:is|was|because|since|as|or|and|seems)\b", follows)
-    ):
+    runs_on = _RUNS_ON_ANY if bare else _RUNS_ON
+    if letter in "aAI" and runs_on.match(follows) and not _CONCLUDES.match(follows):
         return False
     if letter.islower() and re.match(r"\s*[A-Za-z]", follows):
         return False
     return not _REFUSED_BEFORE.search(text[max(0, start - 40) : start]) and not _REFUSED_AFTER.match(follows)
 
 
-def _letters(text: str, pattern: re.Pattern[str], options: Sequence[str]) -> set[int]:
-    found = set()
+def _letters(text: str, pattern: re.Pattern[str], options: Sequence[str]) -> dict[str, int]:
+    """Return the letters of all options that a pattern finds, with where they end; of bare letters, capitals only."""
+    bare, found = pattern is _ALONE, dict[str, int]()
     for match in pattern.finditer(text):
         letter = next(group for group in match.groups() if group)
-        start = match.start() + match[0].index(letter)
-        inner = _ALONE.match(text, start)
-        plain = pattern is _ALONE and letter.islower()
-        if (
-            inner is not None
-            and not plain
-            and (pattern is _MARKED or letter != "I" or text[start + 1 : start + 2] in ".):")
-        ) and _counts(text, inner, options):
-            found.add(LETTERS.index(letter.upper()))
+        inner = _ALONE.match(text, match.start() + match[0].index(letter))
+        if inner is None or (bare and (letter.islower() or (letter == "I" and text[inner.end(1) :][:1] not in ".):"))):
+            continue
+        if _counts(text, inner, options, bare=bare):
+            found[letter.upper()] = inner.end(1)
     return found
+
+
+def _agreed(text: str, end: int, letter: str, options: Sequence[str]) -> int | None:
+    """Return the place of a letter, or None where the rest of its line is the text of another option."""
+    place, beside = LETTERS.index(letter.upper()), _plain(text[end:].lstrip(" .):*]").split("\n")[0])
+    own = _plain(options[place])
+    return None if beside and beside != own and beside in map(_plain, options) else place
 
 
 def _mentioned(text: str, options: Sequence[str]) -> int | None:

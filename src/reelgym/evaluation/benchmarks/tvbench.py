@@ -8,7 +8,7 @@ TVBENCH = Benchmark(
     about="Ten tasks about time, at chance for text alone and for one frame",
     paper="arXiv 2410.07752",
     access="open",
-    licence="CC-BY-4.0",
+    licence="unknown",
     source=Source(hub="FunAILab/TVBench", files=("json/*.json", "*.json", "*/test-*.parquet")),
     columns=Columns(
         video=("video/{@file}/{video}", "{@file}/{video}", "{video}"),
@@ -23,7 +23,7 @@ TVBENCH = Benchmark(
     type_facet="task",
     references=(
         Reference(model="Qwen2.5-VL-7B", metric="accuracy", score=50.5, setting="not stated", source="V-JEPA 2 paper"),
-        Reference(model="Qwen2-VL-7B", metric="accuracy", score=46.0, setting="not stated", source="TVBench"),
+        Reference(model="Qwen2-VL-7B", metric="accuracy", score=46.0, setting="not stated", source="secondary"),
     ),
     notes=("Tasks differ in size by six times: the mean over questions and the mean over tasks are both given.",),
 )

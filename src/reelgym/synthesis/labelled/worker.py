@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
@@ -15,27 +16,38 @@ from reelgym.video import FrameSpec, probe, read
 _LOOK_SIDE = 32
 
 
-def look(path: str, frames: int, fps: float, span: tuple[float, float] | None = None) -> dict[str, Any]:
+def look(path: str, frames: int, fps: float, spans: Sequence[tuple[float, float]] = ()) -> dict[str, Any]:
     """Return {video, instants, times, warnings} of a video, or {quarantine} with the reason it cannot be used.
 
     `instants` are the middles of `frames` equal parts of the video, or of fewer where that would be more than `fps`
-    per second; an even number, at least 2. `times` are the true times of the frames shown then, each once. A `span` in
-    seconds is looked at instead of the whole video; a part of it beyond the video's end is left out.
+    per second; an even number, at least 2. `times` are the true times of the frames shown then, each once. `spans` in
+    seconds, disjoint and in order, are looked at one after the other instead of the whole; what lies beyond the video's
+    end is left out.
     """
     try:
         video = probe(path)
-        start, stop = span or (0.0, video.duration_seconds)
-        stop = min(stop, video.duration_seconds)
-        if start >= stop:
-            reason = f"the part from {start:g} s on is none of its {video.duration_seconds:g} s"
+        parts = [(start, min(stop, video.duration_seconds)) for start, stop in spans or [(0.0, video.duration_seconds)]]
+        parts = [(start, stop) for start, stop in parts if start < stop]
+        if not parts:
+            reason = f"the part from {spans[0][0]:g} s on is none of its {video.duration_seconds:g} s"
             return {"quarantine": {"path": path, "boundary": "record", "reason": reason}}
-        count = max(2, min(frames, int((stop - start) * fps)) // 2 * 2)
-        instants = [round(start + (place + 0.5) * (stop - start) / count, 6) for place in range(count)]
+        length = sum(stop - start for start, stop in parts)
+        count = max(2, min(frames, int(length * fps)) // 2 * 2)
+        instants = [round(_along(parts, (place + 0.5) * length / count), 6) for place in range(count)]
         found = read(video, FrameSpec(times=tuple(instants), short_side=_LOOK_SIDE))
     except MediaError as error:
         return {"quarantine": {"path": error.path, "boundary": error.boundary, "reason": error.reason}}
     times = sorted(set(found.times.tolist()))
     return {"video": asdict(video), "instants": instants, "times": times, "warnings": list(found.warnings)}
+
+
+def _along(parts: Sequence[tuple[float, float]], seconds: float) -> float:
+    """Return the time of the video after so many seconds of its parts."""
+    for start, stop in parts:
+        if seconds <= stop - start:
+            return start + seconds
+        seconds -= stop - start
+    return parts[-1][1]
 
 
 def serve(jobs: IO[str], results: IO[str]) -> None:
