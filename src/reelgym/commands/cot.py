@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reelgym.commands.options import Json, Seed, Videos
+from reelgym.commands.options import Json, Seed, Videos, price_of
 from reelgym.errors import RequestError
 from reelgym.terminal import Bars, print_json, say, table
 
@@ -80,9 +80,9 @@ def cot(
     from reelgym.rollout.chat import Endpoint, with_model
 
     politeness: dict[str, Any] = {"in_flight": in_flight, "per_minute": per_minute, "retries": retries}
-    politeness |= {"timeout_seconds": timeout, "clips": media, "encoding": image, "price": _price(price)}
+    politeness |= {"timeout_seconds": timeout, "clips": media, "encoding": image, "price": price_of(price)}
     writer = Endpoint(url=endpoint, model=model, key_env=key_env, **politeness)
-    judge = with_model(writer, judge_endpoint, judge_model, judge_key_env, _price(judge_price))
+    judge = with_model(writer, judge_endpoint, judge_model, judge_key_env, price_of(judge_price))
     config = CotConfig(
         variant=prompt,
         metric=metric,
@@ -111,21 +111,6 @@ def cot(
             progress=bars.stage("write chains"),
         )
     return _made(made, as_json)
-
-
-def _price(text: str | None) -> tuple[float, float] | None:
-    """Return prices of tokens read and written from `IN,OUT`."""
-    if text is None:
-        return None
-    try:
-        read, written = (float(piece) for piece in text.split(","))
-    except ValueError as error:
-        raise RequestError(
-            f"--price {text!r}: give two numbers, money per million tokens read and written: 0.5,1.5"
-        ) from error
-    if not (0 <= read < float("inf") and 0 <= written < float("inf")):
-        raise RequestError(f"--price {text!r}: prices are 0 or more")
-    return read, written
 
 
 def _made(made: Made, as_json: bool) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reelgym.commands.options import Json, Seed, Videos
+from reelgym.commands.options import Json, Seed, Videos, price_of
 from reelgym.errors import RequestError
 from reelgym.terminal import Bars, print_json, say, table
 
@@ -27,7 +29,10 @@ def evaluate(
     questions: Annotated[
         str, typer.Argument(metavar="DATASET|BENCHMARK", help="Folder made by `reelgym synth`, or a benchmark's name.")
     ],
-    model: Annotated[list[str], typer.Option("--model", help="As for train; a run stands for its best checkpoint.")],
+    model: Annotated[
+        list[str],
+        typer.Option("--model", help="As for train; a run: its best checkpoint; openai:NAME@URL; replies:FILE."),
+    ],
     probes: Annotated[str, typer.Option(metavar="NAME,...", help="What to take away: blind, shuffled_context.")] = "",
     prompt: Annotated[
         str, typer.Option(metavar="auto|direct|tagged|both", help="auto: the run's own, else both.")
@@ -36,7 +41,16 @@ def evaluate(
     limit: Annotated[int, typer.Option(help="At most so many samples, whole videos first; 0 for all.")] = 0,
     max_tokens: Annotated[int, typer.Option(help="Cap of a reply.")] = 256,
     data: Annotated[Path | None, typer.Option(help="Folder of the benchmark's rows, as published.")] = None,
-    frames: Annotated[int, typer.Option(help="Frames of a benchmark's videos at most; 0 for its own number.")] = 0,
+    frames: Annotated[int, typer.Option(help="Frames of a clip at most; 0 for the benchmark's or dataset's own.")] = 0,
+    key_env: Annotated[
+        list[str] | None, typer.Option(metavar="[NAME=]VARIABLE", help="Environment variable of an endpoint's key.")
+    ] = None,
+    price: Annotated[
+        list[str] | None, typer.Option(metavar="[NAME=]IN,OUT", help="Money per million tokens read and written.")
+    ] = None,
+    budget: Annotated[float, typer.Option(help="Money for all endpoints together; 0 for no limit.")] = 0.0,
+    in_flight: Annotated[int, typer.Option(help="Requests to an endpoint at a time.")] = 8,
+    retries: Annotated[int, typer.Option(help="Further attempts of a request that failed.")] = 6,
     out: Annotated[Path | None, typer.Option(help="The evaluation's folder; evals/NAME by default.")] = None,
     videos: Videos = None,
     seed: Seed = 0,
@@ -47,7 +61,7 @@ def evaluate(
     Example: [bold]reelgym eval puzzles --model tiny --model runs/mvp --probes blind[/bold], or
     [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
-    from reelgym.evaluation import ask, results
+    from reelgym.evaluation import ask, results, speakers
     from reelgym.evaluation.floors import benchmark_floors
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
@@ -59,13 +73,25 @@ def evaluate(
     for name in wanted:
         get(name)
     folder = out or Path("evals", Path(questions).resolve().name)
+    manners = speakers.Manners(
+        folder=folder,
+        key_env=key_env or (),
+        price=_prices(price or ()),
+        in_flight=in_flight,
+        retries=retries,
+        purse=speakers.Purse(budget) if budget else None,
+    )
+    labels = _labels(model)
     made: dict[str, Evaluation] = {}
-    with Bars() as bars:
+    with Bars() as bars, ExitStack() as held:
         found, benchmark = _questions(questions, folder, data=data, videos=videos, frames=frames, bars=bars)
         media = found.media(proving.store(), videos)
         samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
+        if frames and not benchmark:
+            samples = speakers.budgeted(samples, frames, seed)
         for name in model:
-            say(checkpoint.caveat(Path(name)))
+            say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
+            who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
             asked = ask.ask(
                 name,
                 samples,
@@ -79,11 +105,17 @@ def evaluate(
                     "dataset_path": str(found.path.resolve()),
                     "split": split,
                     "limit": limit,
+                    **(
+                        {"frames": frames, "frames_rule": f"one of each equal part of a clip, seed {seed}"}
+                        if frames
+                        else {}
+                    ),
                     **_about(benchmark, found),
                 },
                 stage=bars.stage,
+                speaker=who,
             )
-            made |= {f"{_slug(name)}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
+            made |= {f"{labels[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
         told = bars.stage("floors")
         low = benchmark_floors(samples, benchmark.type_facet) if benchmark else floors(samples, media, progress=told)
         made |= {f"floor-{name}": one for name, one in low.items()}
@@ -114,8 +146,8 @@ def _questions(
     from reelgym.evaluation.questions import Shown, build
 
     if Path(name, "dataset.json").is_file() or (name not in benchmarks.every() and Path(name).exists()):
-        if data is not None or frames:
-            raise RequestError(f"{name} is a dataset: --data and --frames belong to a benchmark")
+        if data is not None:
+            raise RequestError(f"{name} is a dataset: --data belongs to a benchmark")
         return read_dataset(name), None
     benchmark = benchmarks.get(name)
     if data is None or videos is None:
@@ -167,6 +199,23 @@ def _cell(metric: dict[str, Any] | None) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
+
+
+def _prices(given: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Return prices by the endpoint's model; the empty name stands for all others."""
+    found = ((name, price_of(text)) for name, _, text in (one.rpartition("=") for one in given))
+    return {name: price for name, price in found if price is not None}
+
+
+def _labels(models: Sequence[str]) -> dict[str, str]:
+    """Return what each model's results go by: short where that tells them apart."""
+    short = {
+        name: _slug(name.removeprefix("openai:").partition("@http")[0])
+        if name.startswith("openai:")
+        else _slug(Path(name).stem if name.startswith("replies:") else name)
+        for name in dict.fromkeys(models)
+    }
+    return {name: label if list(short.values()).count(label) == 1 else _slug(name) for name, label in short.items()}
 
 
 def _slug(name: str) -> str:

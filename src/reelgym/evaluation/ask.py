@@ -6,14 +6,18 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reelgym.data.sample import Sample
 from reelgym.data.templates import INSTRUCTIONS
 from reelgym.errors import RequestError, unknown
 from reelgym.evaluation.results import Evaluation
-from reelgym.evaluation.runner import Progress, evaluate
+from reelgym.evaluation.runner import STORED_VARIANT, Progress, evaluate
+from reelgym.evaluation.speakers import STORED, Speaker, is_speaker
 from reelgym.tasks.base import MediaReader
+
+if TYPE_CHECKING:
+    from reelgym.models.base import Policy
 
 VARIANTS = ("direct", "tagged")
 
@@ -40,14 +44,16 @@ def prompts(prompt: str, model: str) -> list[str]:
     """Return the instructions to ask a model with.
 
     Args:
-        prompt: A variant of `INSTRUCTIONS`, `both` (direct and tagged), or `auto`: the one a run was trained with, both
-            for any other model.
+        prompt: A variant of `INSTRUCTIONS`, `both` (direct and tagged), or `auto`: the one a run was trained with, the
+            direct one for endpoints, where each costs, `stored` for stored replies, both for any other model.
         model: Name, folder, `RUN` or `RUN@step-N`.
     """
     if prompt in INSTRUCTIONS:
         return [prompt]
     if prompt not in ("auto", "both"):
         raise unknown("prompt", prompt, ("auto", "both", *INSTRUCTIONS))
+    if is_speaker(model) and prompt == "auto":
+        return [STORED_VARIANT if model.startswith(STORED) else "direct"]
     config = Path(model.partition("@")[0], "config.json")
     if prompt == "auto" and config.is_file():
         variant = json.loads(config.read_text(encoding="utf-8")).get("variant")
@@ -66,6 +72,7 @@ def ask(
     seed: int = 0,
     settings: dict[str, Any] | None = None,
     stage: Callable[[str], Progress] | None = None,
+    speaker: Speaker | None = None,
 ) -> dict[str, Evaluation]:
     """Return the evaluations of one model: under every prompt, and each probe under the better prompt.
 
@@ -79,13 +86,22 @@ def ask(
         seed: Of the probes.
         settings: Whatever else the numbers depend on; stored with them.
         stage: From a piece of work's name to what is told (done, in all).
+        speaker: Who replies where `models.load` knows no such model; stored replies know no probes.
 
     Returns:
         By name: `VARIANT`, and `VARIANT-PROBE`.
     """
-    from reelgym import models
+    if probes and model.startswith(STORED):
+        raise RequestError(
+            f"{model}: probes change what is shown, and stored replies saw one thing: leave --probes out"
+        )
+    policy: Policy | Speaker
+    if speaker is None:
+        from reelgym import models
 
-    policy = models.load(model)
+        policy = models.load(model)
+    else:
+        policy = speaker
 
     def one(variant: str, probe: str | None) -> Evaluation:
         name = " ".join(filter(None, ("ask", model, variant, probe)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,9 @@ from reelgym.scoring.statistics import Interval, clustered_mean
 
 FORMAT_VERSION = 1
 """Of results.json and the replies beside it."""
+
+OUTCOMES = ("ok", "refusal", "filtered", "cut_off", "empty", "failed")
+"""What may become of asking; of a failed one no reply came."""
 
 RATES = ("invalid", "cut_off")
 """What is counted over all rows beside the scores."""
@@ -45,6 +49,9 @@ class Row:
         stop: Why the reply ended: `eos`, `length` (cut off) or `stop_string`.
         tokens: Length of the reply; 0 where nothing was generated (floors).
         facets: What results are broken down by.
+        outcome: What became of asking, one of `OUTCOMES`.
+        reason: Why an endpoint refused or failed, as it says.
+        prompt_tokens: Tokens read, as an endpoint counts them; 0 where nobody does.
     """
 
     id: str
@@ -58,6 +65,9 @@ class Row:
     stop: str
     tokens: int
     facets: dict[str, str | int | float] = field(default_factory=dict)
+    outcome: str = "ok"
+    reason: str = ""
+    prompt_tokens: int = 0
 
     def number(self, part: str) -> float:
         """Return `value`, a rate as 0 or 1, or a part of the score; NaN where the row has no such part."""
@@ -122,6 +132,19 @@ class Evaluation:
         kept = [cluster for cluster, keep in zip(self.clusters, there, strict=True) if keep]
         return clustered_mean(numbers[there], kept, level=level, seed=seed)
 
+    def usage(self) -> dict[str, Any]:
+        """Return how asking went: rows by outcome, tokens read and written, and money where a price is stored."""
+        counts = Counter(row.outcome for row in self.rows)
+        read, written = (sum(row.prompt_tokens for row in self.rows), sum(row.tokens for row in self.rows))
+        price = self.settings.get("price")
+        money = (read * price[0] + written * price[1]) / 1e6 if price else None
+        return {
+            "outcomes": {name: counts[name] for name in OUTCOMES if counts[name]},
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "money": money,
+        }
+
     def chance(self, part: str = "value") -> float | None:
         """Return what guessing earns on these rows, or None where no row states it."""
         stated = [row.chance[part] for row in self.rows if part in row.chance]
@@ -153,6 +176,7 @@ class Evaluation:
             "settings": self.settings,
             "scores": scores,
             **{f"{rate}_rate": self.mean(rate, level=level).to_json() for rate in RATES},
+            "usage": self.usage(),
             **({"metrics": self.metrics} if self.metrics else {}),
         }
 
@@ -230,6 +254,7 @@ _SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("id", "source", "reply", "parsed")]
     + [("valid", pa.bool_()), ("value", pa.float64()), ("parts", pa.string()), ("chance", pa.string())]
     + [("stop", pa.string()), ("tokens", pa.int64()), ("facets", pa.string())]
+    + [("outcome", pa.string()), ("reason", pa.string()), ("prompt_tokens", pa.int64())]
 )
 
 

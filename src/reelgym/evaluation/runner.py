@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reelgym import tasks
 from reelgym.data import templates
+from reelgym.data.messages import Message
 from reelgym.data.sample import Sample
-from reelgym.errors import RequestError
+from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation import probes
 from reelgym.evaluation.results import Evaluation, Row
-from reelgym.rollout.base import SamplingParams
+from reelgym.evaluation.speakers import Local, Speaker
 from reelgym.tasks.base import MediaReader
 
 if TYPE_CHECKING:
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
+STORED_VARIANT = "stored"
+"""The prompt of replies made elsewhere, where nobody says which it was."""
+
 
 def evaluate(
-    policy: Policy,
+    policy: Policy | Speaker,
     samples: Sequence[Sample],
     media: MediaReader,
     *,
@@ -38,10 +43,12 @@ def evaluate(
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Return the greedy replies of a policy to samples, scored by their tasks.
+    """Return the greedy replies of a policy or another speaker to samples, scored by their tasks.
+
+    Replies that never came (failed, or not paid for) make the result partial, which its settings then say.
 
     Args:
-        policy: Encodes prompts, and generates unless a sampler is given.
+        policy: Encodes prompts, and generates unless a sampler is given; or whoever replies.
         samples: What to ask; every id once.
         media: Turns an image or clip into its pixels, as the policy's `encode` wants it.
         variant: Which instruction is appended: `direct` or `tagged`.
@@ -56,31 +63,51 @@ def evaluate(
 
     Raises:
         RequestError: No samples, an id twice, an unknown probe or variant.
+        WorkError: Not one reply came.
     """
     start = time.monotonic()
     if len({sample.id for sample in samples}) != len(samples) or not samples:
         raise RequestError(f"{len(samples)} samples: an evaluation takes at least one, and each id once")
     change = probes.get(probe) if probe is not None else None
-    speaker = sampler if sampler is not None else _local(policy)
-    params = SamplingParams(max_tokens=max_tokens, temperature=0.0)
-    rows: list[Row] = []
-    for chunk in _chunks(samples, batch):
-        shown = [sample if change is None else change(sample, seed) for sample in chunk]
-        prompts = [policy.encode(templates.with_instruction(s.messages, variant), media) for s in shown]
-        for sample, (turn,) in zip(chunk, speaker.sample(prompts, n=1, params=params, streams=None), strict=True):
-            rows.append(grade(sample, turn.text, stop=turn.stop, tokens=len(turn.ids)))
-        if progress is not None:
+    speaker = policy if isinstance(policy, Speaker) else Local(policy, sampler or _local(policy), batch)
+    shown = [sample if change is None else change(sample, seed) for sample in samples]
+    asked = [(one.id, _asking(one, variant)) for one in shown]
+    rows: dict[int, Row] = {}
+    for group in speaker.answers(asked, media, max_tokens):
+        for place, said in group:
+            row = grade(samples[place], said.text, stop=said.stop, tokens=said.tokens)
+            told = {"reason": said.reason, "prompt_tokens": said.prompt_tokens}
+            rows[place] = replace(row, outcome=said.outcome or row.outcome, **told)  # type: ignore[arg-type]
+        if progress is not None and group:
             progress(len(rows), len(samples))
+    if not rows or all(row.outcome == "failed" for row in rows.values()):
+        first = next((row.reason for row in rows.values()), "the budget pays for none")
+        raise WorkError(f"{model or 'the model'} answered none of {len(samples)} questions: {first}")
+    found = tuple(rows[place] for place in sorted(rows))
     return Evaluation(
         model=model,
-        position_rule=policy.position_rule,
+        position_rule=speaker.position_rule,
         variant=variant,
         probe=probe,
         max_tokens=max_tokens,
-        rows=tuple(rows),
+        rows=found,
         seconds=time.monotonic() - start,
-        settings=dict(settings or {}),
+        settings=_with_partial({**(settings or {}), **speaker.about()}, found, len(samples)),
     )
+
+
+def _asking(sample: Sample, variant: str) -> tuple[Message, ...]:
+    """Return the prompt; nobody knows what stored replies were asked with."""
+    return sample.messages if variant == STORED_VARIANT else templates.with_instruction(sample.messages, variant)
+
+
+def _with_partial(settings: dict[str, Any], rows: Sequence[Row], wanted: int) -> dict[str, Any]:
+    """Return settings that say what is missing: no partial result passes for a whole one."""
+    failed = [row for row in rows if row.outcome == "failed"]
+    said = [str(settings["partial"])] if settings.get("partial") else []
+    said += [f"{len(failed)} of {wanted} questions failed ({failed[0].reason})"] if failed else []
+    said += [f"the budget ended after {len(rows)} of {wanted} questions"] if len(rows) < wanted else []
+    return settings | ({"partial": ", ".join(said)} if said else {})
 
 
 def grade(sample: Sample, reply: str, *, stop: str = "eos", tokens: int = 0) -> Row:
@@ -106,6 +133,7 @@ def grade(sample: Sample, reply: str, *, stop: str = "eos", tokens: int = 0) -> 
         stop=stop,
         tokens=tokens,
         facets=dict(sample.facets),
+        outcome="cut_off" if stop == "length" else "ok" if reply.strip() else "empty",
     )
 
 
@@ -130,11 +158,6 @@ def _local(policy: Policy) -> Sampler:
     from reelgym.rollout.local import LocalSampler
 
     return LocalSampler(policy)
-
-
-def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
-    for start in range(0, len(samples), size):
-        yield samples[start : start + size]
 
 
 def _raw(parts: Mapping[str, float]) -> dict[str, float]:

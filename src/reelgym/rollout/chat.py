@@ -131,6 +131,7 @@ class Reply:
         transient: Whether asking again may help a failed one.
         intact: False where its bytes were no UTF-8 and what stands for them is U+FFFD.
         model: The model's name as the endpoint gives it.
+        fingerprint: Its `system_fingerprint`; empty where it has none.
         prompt_tokens: Tokens read, as the endpoint counts them; 0 where it does not.
         completion_tokens: Tokens written.
         cached: Whether it came out of the journal, and cost nothing now.
@@ -142,6 +143,7 @@ class Reply:
     transient: bool = False
     intact: bool = True
     model: str = ""
+    fingerprint: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached: bool = False
@@ -224,6 +226,10 @@ class Chat:
         if has_media:
             plain["media"] = [self.endpoint.encoding, self.endpoint.quality, self.endpoint.clips]
         return hashlib.sha256(canonical(plain).encode("utf-8", "backslashreplace")).hexdigest()
+
+    def knows(self, request: ChatRequest) -> bool:
+        """Return whether the journal holds a reply to a request."""
+        return self._known(self.key(request)) is not None
 
     def ask(self, request: ChatRequest, step: str = "ask") -> Reply:
         """Return the reply to one request: out of the journal, or from the endpoint after as many retries as it takes.

@@ -152,6 +152,7 @@ def _reply(body: Mapping[str, Any], choice: Mapping[str, Any], intact: bool) -> 
         "reason": _line(refusal),
         "intact": intact and whole,
         "model": str(body.get("model") or ""),
+        "fingerprint": str(body.get("system_fingerprint") or ""),
         "prompt_tokens": _count(usage.get("prompt_tokens")),
         "completion_tokens": _count(usage.get("completion_tokens")),
     }
