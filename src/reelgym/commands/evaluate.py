@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,7 +41,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, test or all.")] = "test",
     limit: Annotated[int, typer.Option(help="At most so many samples, whole videos first; 0 for all.")] = 0,
     max_tokens: Annotated[int, typer.Option(help="Cap of a reply.")] = 256,
-    data: Annotated[Path | None, typer.Option(help="Folder of the benchmark's rows, as published.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the benchmark's rows, or `hub`.")] = None,
     frames: Annotated[int, typer.Option(help="Frames of a clip at most; 0 for the benchmark's or dataset's own.")] = 0,
     key_env: Annotated[
         list[str] | None, typer.Option(metavar="[NAME=]VARIABLE", help="Environment variable of an endpoint's key.")
@@ -150,6 +151,9 @@ def _questions(
             raise RequestError(f"{name} is a dataset: --data belongs to a benchmark")
         return read_dataset(name), None
     benchmark = benchmarks.get(name)
+    if benchmark.access == "embedded":
+        data = Path(videos) if videos else _rendered(bars)
+        videos = str(data)
     if data is None or videos is None:
         raise RequestError(
             f"{benchmark.name} needs --data, the folder of its rows ({benchmark.source.hub}), and --videos"
@@ -158,6 +162,16 @@ def _questions(
     return build(
         benchmark, data, Path(videos), folder / "questions", shown=shown, progress=bars.stage("look at videos")
     ), benchmark
+
+
+def _rendered(bars: Bars) -> Path:
+    """Return the folder of the world's own test videos, rendered where they are not there yet."""
+    from reelgym import world
+    from reelgym.recipes import proving
+
+    folder = proving.cache_folder() / "world" / "benchmark"
+    world.make(folder, count=20, split="test", workers=os.cpu_count() or 1, progress=bars.stage("render videos"))
+    return folder
 
 
 def _about(benchmark: Benchmark | None, found: Dataset) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def build(
 def partial(benchmark: Benchmark, dataset: Dataset) -> str:
     """Return why the dataset is not the published set; nothing where all its rows are there and none was left out."""
     rows, out = int(dataset.manifest["counts"]["rows"]), len(dataset.quarantine)
-    reasons = [f"{rows} rows of {benchmark.questions} published"] if rows != benchmark.questions else []
+    reasons = [f"{rows} rows of {benchmark.questions} published"] if rows != (benchmark.questions or rows) else []
     return ", ".join([*reasons, *([f"{out} left out"] if out else [])])
 
 
@@ -170,6 +170,7 @@ def sample_of(one: Question, seen: Looked, how: Shown) -> Sample:
     clip = Clip(video=video.identity, spec=spec, times=seen.times)
     evidence: dict[str, Any] = {"kind": one.kind, "duration_seconds": video.duration_seconds}
     evidence |= {"options": list(one.options)} if one.options else {}
+    evidence |= {"facts": one.facts} if one.facts else {}
     evidence |= {"spans": [list(span) for span in one.spans]} if one.spans else {}
     return Sample(
         id=one.id,

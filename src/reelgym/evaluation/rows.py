@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reelgym.errors import RequestError
+from reelgym.evaluation.sources import FIELD, Row, all_rows, fill
 from reelgym.evaluation.spec import Benchmark, Columns, View
 from reelgym.scoring.choice import LETTERS, parse_choice
 from reelgym.scoring.intervals import merged
@@ -18,13 +18,10 @@ from reelgym.scoring.number import parse_number
 from reelgym.scoring.span import Span
 from reelgym.synthesis.labelled.build import bad_line
 from reelgym.synthesis.labelled.record import SPECIAL, BadRecord, lettered, options_of, text_of
-from reelgym.synthesis.labelled.rows import rows as rows_of
 
-Row = Mapping[str, Any]
 Line = dict[str, str]
 
 IN_QUESTION = "in question"
-_FIELD = re.compile(r"\{([^{}]+)\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +37,7 @@ class Question:
         options: Without their letters.
         spans: The evidence, or the answer: intervals in seconds.
         bounds: The parts of the video that are shown, disjoint and in order; none for all.
+        facts: What is known of the video; JSON.
         facets: What results are broken down by.
         file: Of the row.
         row: Its number in the file.
@@ -53,6 +51,7 @@ class Question:
     options: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
     bounds: tuple[Span, ...] = ()
+    facts: Any = None
     facets: dict[str, str | int | float] = field(default_factory=dict)
     file: str
     row: int
@@ -79,7 +78,7 @@ def read_rows(benchmark: Benchmark, folder: Path) -> tuple[list[Question], list[
     bad: list[Line] = []
     seen: dict[str, str] = {}
     number, checked = 0, False
-    for file, at, row in _all_rows(benchmark, folder):
+    for file, at, row in all_rows(benchmark, folder):
         number += 1
         if isinstance(row, Mapping) and not checked:
             _check_columns(benchmark, file, row)
@@ -100,85 +99,11 @@ def read_rows(benchmark: Benchmark, folder: Path) -> tuple[list[Question], list[
     return found, bad, number
 
 
-def _all_rows(benchmark: Benchmark, folder: Path) -> Iterator[tuple[str, int, Row | str]]:
-    source = benchmark.source
-    if source.plugin:
-        yield from PLUGINS[source.plugin](folder)
-        return
-    joined = {column: _Joined(folder, about) for column, about in source.joined.items()}
-    for path in files_of(benchmark, folder):
-        for at, row in rows_of(path):
-            if isinstance(row, str):
-                yield path.name, at, row
-                continue
-            whole = {"@file": path.stem, "@folder": source.folders.get(path.stem, path.stem), **row}
-            for one in _exploded(whole, source.inside):
-                yield path.name, at, one if isinstance(one, str) else _with_joined(one, joined)
-
-
-def files_of(benchmark: Benchmark, folder: Path) -> list[Path]:
-    """Return the files of the first pattern that matches any.
-
-    Raises:
-        RequestError: None does, or there is no such folder.
-    """
-    if not folder.is_dir():
-        raise RequestError(
-            f"--data {folder}: no such folder; give the one that {benchmark.source.hub} was downloaded to"
-        )
-    for pattern in benchmark.source.files:
-        if found := sorted(path for path in folder.glob(pattern) if path.is_file()):
-            return found
-    raise RequestError(
-        f"{folder} holds no file of {benchmark.name} ({' or '.join(benchmark.source.files)}): give the folder that "
-        f"{benchmark.source.hub} was downloaded to"
-    )
-
-
-def _exploded(row: dict[str, Any], inside: str) -> Iterator[dict[str, Any] | str]:
-    if not inside:
-        yield row
-        return
-    held = row.get(inside)
-    if isinstance(held, Mapping):
-        held = [{"@key": key, **one} if isinstance(one, Mapping) else one for key, one in held.items()]
-    if not isinstance(held, list) or not held:
-        yield f"holds no questions in {inside!r}"
-        return
-    outer = {key: value for key, value in row.items() if key != inside}
-    for one in held:
-        yield {**outer, **one} if isinstance(one, Mapping) else f"a question in {inside!r} is no record"
-
-
-class _Joined:
-    """A column that stands in another file: `FILE:PATH`, PATH a chain of templates parted by dots."""
-
-    def __init__(self, folder: Path, about: str) -> None:
-        name, _, path = about.partition(":")
-        self.path, self.file = path.split("."), folder / name
-        if not self.file.is_file():
-            raise RequestError(f"{self.file} is missing: it belongs to the published files, beside the rows")
-        try:
-            self.held = json.loads(self.file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise RequestError(f"{self.file} cannot be read as JSON ({error})") from None
-
-    def of(self, row: Row) -> Any:
-        value = self.held
-        for step in self.path:
-            value = value.get(fill(step, row)) if isinstance(value, Mapping) else None
-        return value
-
-
-def _with_joined(row: dict[str, Any], joined: Mapping[str, _Joined]) -> dict[str, Any]:
-    return row | {column: source.of(row) for column, source in joined.items()}
-
-
 def _check_columns(benchmark: Benchmark, file: str, row: Row) -> None:
     """Refuse a file whose first row lacks a column: a changed layout is no matter of single rows."""
     columns = benchmark.columns
     templates = [*columns.video, columns.question, columns.id, *columns.facets.values()]
-    wanted = {name for template in templates for name in _FIELD.findall(template)}
+    wanted = {name for template in templates for name in FIELD.findall(template)}
     wanted |= {columns.answer} if columns.form != "spans" or not columns.spans else {columns.spans}
     if columns.options != IN_QUESTION:
         wanted |= {columns.options} if isinstance(columns.options, str) else set(columns.options)
@@ -189,28 +114,6 @@ def _check_columns(benchmark: Benchmark, file: str, row: Row) -> None:
             f"{file}: {benchmark.name} needs the columns {', '.join(missing)}, the file has {there}: its layout has "
             f"changed, or it is another file"
         )
-
-
-def fill(template: str, row: Row) -> str:
-    """Return a template with the row's values in place of the names in braces.
-
-    Raises:
-        BadRecord: A named column is empty.
-
-    >>> fill("{dataset}/{scene}", {"dataset": "arkit", "scene": 7})
-    'arkit/7'
-    """
-
-    def value(found: re.Match[str]) -> str:
-        held = row.get(found[1])
-        if isinstance(held, (list, tuple)):
-            return ", ".join(map(str, held))
-        text = text_of(row, found[1])
-        if not text:
-            raise BadRecord(f"has no {found[1]}")
-        return text
-
-    return _FIELD.sub(value, template)
 
 
 def _questions(benchmark: Benchmark, row: Row | str, file: str, at: int) -> list[Question]:
@@ -237,6 +140,7 @@ def _questions(benchmark: Benchmark, row: Row | str, file: str, at: int) -> list
             options=options if kind in ("choice", "grounded") else (),
             spans=found or spans,
             bounds=_bounds(view, columns, row, spans),
+            facts=row.get(columns.facts) if columns.facts else None,
             facets=facets,
             file=file,
             row=at,
@@ -360,7 +264,3 @@ def _bounds(view: View, columns: Columns, row: Row, spans: Sequence[Span]) -> tu
     if not start and not stop:
         return ()
     return spans_of([[parse_number(start), parse_number(stop)]])
-
-
-PLUGINS: dict[str, Callable[[Path], Iterator[tuple[str, int, Row | str]]]] = {}
-"""Code that makes rows of something that is no table, by name."""

@@ -30,7 +30,7 @@ class Source:
         inside: Column that holds the list of questions of a row; each takes over the columns around it.
         folders: Stem of a file to the folder of its videos, which templates name `{@folder}`.
         joined: New column to `FILE:PATH`, a path of templates into a JSON file beside the rows.
-        plugin: Names the code that makes rows of something that is no table (`evaluation.rows.PLUGINS`).
+        plugin: Names the code that makes rows of something that is no table (`evaluation.sources.PLUGINS`).
     """
 
     hub: str
@@ -58,6 +58,7 @@ class Columns:
         bounds: Columns of start and end in seconds where only that part of the video is shown; a row without them
             shows the whole.
         spans: Column of the evidence's intervals [[start, end], ...] in seconds.
+        facts: Column of what is known of the video, kept as evidence of every question.
         facets: Name to template: what results are broken down by.
         renamed: Facet to {value: other value}: values that count as one.
     """
@@ -70,6 +71,7 @@ class Columns:
     options: str | tuple[str, ...] = ""
     bounds: tuple[str, str] | None = None
     spans: str = ""
+    facts: str = ""
     facets: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

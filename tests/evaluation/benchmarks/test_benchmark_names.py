@@ -5,7 +5,8 @@ import pytest
 from reelgym.errors import RequestError
 from reelgym.evaluation import benchmarks
 from reelgym.evaluation.metrics import FORMULAS
-from reelgym.evaluation.rows import ASKS, PLUGINS
+from reelgym.evaluation.rows import ASKS
+from reelgym.evaluation.sources import PLUGINS
 
 
 def test_names_are_unique_and_none_can_be_taken_for_another_benchmark() -> None:
