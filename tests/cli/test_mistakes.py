@@ -51,7 +51,7 @@ def _refused(cli: Cli, *arguments: object, code: int = 2) -> str:
         (["train", "nowhere/config.json"], "nowhere/config.json cannot be read: No such file or directory"),
         (["eval", "nowhere", "--model", "tiny"], "nowhere is not a dataset: there is no such folder"),
         (["eval", "nowhere", "--model", "tiny", "--probes", "blnd"], "unknown probe 'blnd'; did you mean 'blind'?"),
-        (["report", "nowhere"], "nowhere does not exist: give a dataset, run, evaluation or demo folder"),
+        (["report", "nowhere"], "nowhere does not exist: give a dataset, run, evaluation, demo or lab folder"),
         (["report", "."], ". holds none of dataset.json, config.json, results.json"),
         (["list", "taks"], "unknown kind 'taks'; did you mean 'tasks'?"),
     ],

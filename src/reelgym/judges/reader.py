@@ -105,15 +105,17 @@ class FrozenReader:
                 asked.append((place, relabelled(case)[0]))
         for start in range(0, len(asked), ROWS):
             chunk = asked[start : start + ROWS]
-            for (place, case), reply in zip(chunk, self._replies([case for _, case in chunk]), strict=True):
-                found[place] = Verdict(value(case.sample, reply), reply, {"leak": 0.0})
+            for (place, case), (reply, tokens) in zip(chunk, self._replies([case for _, case in chunk]), strict=True):
+                counts = {"leak": 0.0, "tokens": float(tokens)}
+                found[place] = Verdict(value(case.sample, reply), reply, counts)
         return [found[place] for place in range(len(cases))]
 
-    def _replies(self, cases: Sequence[Case]) -> list[str]:
+    def _replies(self, cases: Sequence[Case]) -> list[tuple[str, int]]:
+        """Return the text of each reply and how many tokens it has."""
         with self._frozen() as policy:
             prompts = [policy.encode(question(case.sample, case.observation or ""), _blind) for case in cases]
             turns = self._sampler(policy).sample(prompts, n=1, params=self._params, streams=None)
-        return [turn.text for (turn,) in turns]
+        return [(turn.text, len(turn.ids)) for (turn,) in turns]
 
 
 def leaks(observation: str, sample: Sample) -> bool:

@@ -70,7 +70,7 @@ def mvp(*, model: str = "tiny", data: str = "", size: Size = "auto", variant: st
 
     Args:
         model: What to start from: `tiny`, a hub name, a folder, a run.
-        data: Dataset folder made by `reelgym synth`; the embedded world where empty and the model is tiny.
+        data: Dataset folder made by `reelgym synth`; the embedded world where empty and the size is tiny.
         size: `tiny`, `3b-24gb` or `7b-80gb`; `auto` is `tiny` for the embedded models and `3b-24gb` for all others.
         variant: Instruction appended to each question: `tagged` or `direct`.
         seed: Of order, sampling and rendered videos.
@@ -78,7 +78,7 @@ def mvp(*, model: str = "tiny", data: str = "", size: Size = "auto", variant: st
     chosen = size_of(model, size)
     if data:
         train, test = dataset(data, "train"), dataset(data, "test", EVAL_SAMPLES, seed)
-    elif model.startswith("tiny"):
+    elif chosen == "tiny":
         train, test = world_data("train", 120, 6, seed), world_data("test", 32, 3, seed)
     else:
         raise RequestError(f"recipe mvp with model={model} needs data=DATASET: make one with `reelgym synth`")

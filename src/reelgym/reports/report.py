@@ -1,4 +1,4 @@
-"""From a folder on disk to its page: a dataset, a run, an evaluation, or a demo."""
+"""From a folder on disk to its page: a dataset, a run, an evaluation, a demo, or a lab."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from reelgym.errors import RequestError
 from reelgym.reports.demo import of_demo
 from reelgym.reports.folders import of_dataset, of_evaluation, of_run
+from reelgym.reports.lab import of_lab
 from reelgym.reports.page import write_page
 from reelgym.reports.payload import Payload
 from reelgym.video import Store
@@ -24,7 +25,7 @@ def report(
     """Write the page of a folder and return its path.
 
     Args:
-        path: A dataset, run, evaluation or demo folder.
+        path: A dataset, run, evaluation, demo or lab folder.
         out: The HTML file; `report.html` in the folder where not given.
         dataset: Where the puzzles of a run or evaluation are, if not where it says.
         others: Of a demo: the folders of other seeds, shown as one row each.
@@ -46,6 +47,8 @@ def load(
         return of_demo(folder, store, [Path(other) for other in others])
     if others:
         raise RequestError(f"{folder} is no demo: several folders make one page only if they are a demo's seeds")
+    if (folder / "lab.json").is_file():
+        return of_lab(folder)
     if (folder / "results.json").is_file():
         return of_evaluation(folder, store, dataset)
     if (folder / "dataset.json").is_file():
@@ -53,6 +56,8 @@ def load(
     if (folder / "config.json").is_file():
         return of_run(folder, store, [dataset] if dataset else [])
     there = (
-        "does not exist" if not folder.exists() else "holds none of dataset.json, config.json, results.json, demo.json"
+        "does not exist"
+        if not folder.exists()
+        else "holds none of dataset.json, config.json, results.json, demo.json, lab.json"
     )
-    raise RequestError(f"{folder} {there}: give a dataset, run, evaluation or demo folder")
+    raise RequestError(f"{folder} {there}: give a dataset, run, evaluation, demo or lab folder")

@@ -42,7 +42,7 @@ class Verdict:
         score: Its worth. 1 at best; a judge that corrects for chance may go below 0. None where the judge gave no
             verdict at all: the reward then does not apply.
         reason: Why, in words or in what the judge wrote.
-        counts: Events worth a metric, such as `leak`, as 0 or 1.
+        counts: Events worth a metric, such as `leak`, as 0 or 1; and `tokens`, how many the judge wrote.
     """
 
     score: float | None

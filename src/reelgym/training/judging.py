@@ -102,7 +102,8 @@ def judged(judge: Judge, groups: Sequence[Group], name: str, tally: Tally | None
         if tally is not None:
             tally.add("judge/without_verdict", float(verdict.score is None))
             for event, count in verdict.counts.items():
-                tally.add(f"judge/{event}", count)
+                # Tokens are a cost, told as a sum; all else is a share of the verdicts.
+                (tally.count if event == "tokens" else tally.add)(f"judge/{event}", count)
             if verdict.score is not None:
                 tally.add("judge/score", float(np.clip(verdict.score, -1, 1)))
     return [replace(group, trajectories=tuple(made)) for group, made in zip(groups, members, strict=True)]
