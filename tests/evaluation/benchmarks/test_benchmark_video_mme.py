@@ -107,3 +107,11 @@ def test_a_changed_layout_an_empty_folder_and_an_empty_split_are_one_line(tmp_pa
         RequestError, match=r"test-0.parquet: video-mme needs the columns options, the file has .*choic"
     ):
         made("video-mme", tmp_path)
+
+
+def test_a_video_that_cannot_be_decoded_is_a_line_for_each_of_its_rows(folder: Path) -> None:
+    (folder / "videos" / "data" / "clip2.mp4").write_bytes(b"no video")
+    dataset = made("video-mme", folder)
+    broken = [(path, reason) for path, reason in left_out(dataset) if "clip2.mp4: " in reason]
+    assert [path for path, _ in broken] == [f"test-00000-of-00001.parquet row {number}" for number in (2, 3)]
+    assert len(dataset.samples) == 2
