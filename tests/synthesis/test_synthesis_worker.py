@@ -12,9 +12,10 @@ import pytest
 
 from reelgym import tasks
 from reelgym.errors import WorkError
-from reelgym.synthesis import worker
+from reelgym.synthesis import structure, worker
 from reelgym.synthesis.listing import stamp_of
-from reelgym.video import Video, identify
+from reelgym.video import Frames, Video, identify
+from reelgym.video import structure as structures
 
 
 def answers(*jobs: dict[str, object]) -> list[dict[str, object]]:
@@ -44,6 +45,28 @@ def test_a_file_that_cannot_be_used_is_a_result_and_the_next_job_is_done(tmp_pat
     assert (
         first == second == {"quarantine": {"path": path, "boundary": "open", "reason": "the file is empty (0 bytes)"}}
     )
+
+
+def test_structure_kept_beside_the_frames_spares_the_pass_and_changes_no_byte(
+    world_videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surveys: list[str] = []
+
+    def counted(video: Video, *frames: Frames) -> dict[str, object]:
+        surveys.append(video.path)
+        return structure.survey(video, *frames)
+
+    monkeypatch.setattr(worker, "survey", counted)
+    plain = cut_job(sorted(world_videos.glob("*.mp4"))[0]) | {"audit": True}
+    stored = plain | {"store": str(tmp_path / "store")}
+    cold, filled, again = answers(plain, stored, stored)
+    assert cold == filled == again and len(surveys) == 2
+    (note,) = (tmp_path / "store").rglob("*.note")
+    whole = note.read_bytes()
+    note.write_bytes(whole[:-40] + b"\0" * 8 + whole[-32:])
+    assert answers(stored) == [cold] and len(surveys) == 3 and note.read_bytes() == whole
+    monkeypatch.setattr(structures, "VERSION", structures.VERSION + 1)
+    assert len(answers(stored)) == 1 and len(surveys) == 4
 
 
 def test_what_no_file_is_to_blame_for_is_told_apart(world_videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

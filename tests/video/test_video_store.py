@@ -136,6 +136,33 @@ def test_writing_past_the_limit_makes_room_and_the_newest_stays(tmp_path: Path, 
     assert tiny.stats().entries == 1
 
 
+def test_a_note_lies_beside_its_entry_is_checked_and_goes_with_it(tmp_path: Path, video: Video) -> None:
+    kept = Store(tmp_path / "s")
+    kept.keep_note(video.identity, SPEC, "shots", b"nothing to lie beside")
+    assert kept.stats().entries == 0
+    kept.frames(video.identity, video.path, SPEC)
+    kept.keep_note(video.identity, SPEC, "shots", b"three")
+    assert Store(tmp_path / "s").note(video.identity, SPEC, "shots") == b"three"
+    assert kept.note(video.identity, SPEC, "bars") is kept.note("full:other", SPEC, "shots") is None
+    (note,) = (tmp_path / "s").rglob("*.note")
+    assert (kept.contents().entries, kept.contents().unreadable) == (2, 0)
+    note.write_bytes(note.read_bytes().replace(b"three", b"seven"))
+    assert kept.note(video.identity, SPEC, "shots") is None and not note.exists()
+    kept.keep_note(video.identity, SPEC, "shots", b"three")
+    os.utime(_entries(tmp_path / "s")[0], (1000, 1000))
+    kept.prune(note.stat().st_size)
+    assert kept.stats().entries == 0
+
+
+def test_a_damaged_entry_takes_its_notes_along(tmp_path: Path, video: Video) -> None:
+    kept = Store(tmp_path / "s")
+    kept.frames(video.identity, video.path, SPEC)
+    kept.keep_note(video.identity, SPEC, "shots", b"three")
+    _entries(tmp_path / "s")[0].write_bytes(b"")
+    assert kept.note(video.identity, SPEC, "shots") is None
+    assert not list((tmp_path / "s").rglob("*.note"))
+
+
 def test_a_source_with_another_content_is_an_error_naming_both(tmp_path: Path, video: Video) -> None:
     write_mp4(video.path, map(numbered, range(5)), 10)
     with pytest.raises(MediaError, match=f"file has changed: its content is full:.*asked for is {video.identity}"):

@@ -7,16 +7,19 @@ them, so a video without a double keeps the side its own content gives it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from reelgym.data.messages import Clip, Image
 from reelgym.data.sample import Sample
 from reelgym.errors import unknown
+from reelgym.video import fingerprint as prints
+from reelgym.video import structure as structures
 from reelgym.video.fingerprint import Fingerprint, clusters, fingerprint
 from reelgym.video.overlays import SIDE
 from reelgym.video.packets import packets
+from reelgym.video.store import Store
 from reelgym.video.structure import DETAIL_FRAMES, Structure, structure
 from reelgym.video.types import Frames, FrameSpec, Video
 
@@ -50,6 +53,33 @@ def survey(video: Video, frames: Frames, detail: Frames) -> dict[str, Any]:
     """
     found = structure(frames, packets(video.path), detail)
     return {"structure": found.to_json(), "fingerprint": fingerprint(frames).to_json()}
+
+
+def recall(store: Store, identity: str, specs: Sequence[FrameSpec]) -> dict[str, Any] | None:
+    """Return what `survey` found from these specs, as `remember` kept it; None where it has to be found again."""
+    kept = store.note(identity, specs[0], _note(specs))
+    try:
+        found: dict[str, Any] = json.loads(kept or b"{}")
+        Structure.from_json(found["structure"])
+        Fingerprint.from_json(found["fingerprint"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found
+
+
+def remember(store: Store, identity: str, specs: Sequence[FrameSpec], found: Mapping[str, Any]) -> None:
+    """Keep what `survey` found beside the frames of the first spec.
+
+    Raises:
+        WorkError: The store cannot be written.
+    """
+    store.keep_note(identity, specs[0], _note(specs), json.dumps(dict(found)).encode())
+
+
+def _note(specs: Sequence[FrameSpec]) -> str:
+    """Return the name of a survey: what it looked at and the versions of what looked."""
+    keys = " ".join(spec.key() for spec in specs)
+    return f"survey {structures.VERSION} {prints.VERSION} {keys}"
 
 
 def times_of(sample: Sample) -> list[float]:

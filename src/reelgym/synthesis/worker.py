@@ -21,7 +21,7 @@ from reelgym.data.dataset import sample_to_row
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError, RequestError, WorkError
 from reelgym.synthesis.audit import Decoded, marked
-from reelgym.synthesis.structure import survey, survey_specs, told
+from reelgym.synthesis.structure import recall, remember, survey, survey_specs, told
 from reelgym.tasks.base import Task
 from reelgym.video import Frames, FrameSpec, Store, Video, auto_fps, identify, probe
 from reelgym.video.decode import read_many
@@ -66,10 +66,15 @@ def cut(video: Video, job: Job) -> dict[str, Any]:
     made = {name: tasks.configure(name, one["config"]) for name, one in named.items()}
     rates = {name: _rate(one["fps"], video, made[name]) for name, one in named.items()}
     wanted = {name: made[name].spec(rates[name]) for name in named}
-    extra = [] if job["store"] is None else [made[name].shown(video, rates[name]) for name in named]
+    store = None if job["store"] is None else Store(job["store"], encoding="raw")
+    extra = [] if store is None else [made[name].shown(video, rates[name]) for name in named]
     surveyed = survey_specs(video.duration_seconds, max(rates.values()))
-    frames = _decoded(video, list(dict.fromkeys([*wanted.values(), *surveyed])), job["store"], extra)
-    found = survey(video, *(frames[spec] for spec in surveyed))
+    known = None if store is None else recall(store, video.identity, surveyed)
+    looked = [*wanted.values(), *(surveyed if known is None else ())]
+    frames = _decoded(video, list(dict.fromkeys(looked)), store, extra)
+    found = known or survey(video, *(frames[spec] for spec in surveyed))
+    if store is not None and known is None:
+        remember(store, video.identity, surveyed, found)
     samples: list[Sample] = []
     failures: list[MediaError] = []
     for name, task in made.items():
@@ -145,14 +150,13 @@ def _rate(fps: float | str, video: Video, task: Task) -> float:
 
 
 def _decoded(
-    video: Video, specs: list[FrameSpec], store: str | None, extra: list[FrameSpec]
+    video: Video, specs: list[FrameSpec], store: Store | None, extra: list[FrameSpec]
 ) -> dict[FrameSpec, Frames]:
     """Return the frames of the specs; `extra` ones, which nobody looks at here, are put into the store if absent."""
     if store is None:
         return dict(zip(specs, read_many(video, specs), strict=True))
-    kept = Store(store, encoding="raw")
-    whole = list(dict.fromkeys([*specs, *(spec for spec in extra if not kept.holds(video.identity, spec))]))
-    return dict(zip(whole, kept.frames_many(video.identity, video.path, whole), strict=True))
+    whole = list(dict.fromkeys([*specs, *(spec for spec in extra if not store.holds(video.identity, spec))]))
+    return dict(zip(whole, store.frames_many(video.identity, video.path, whole), strict=True))
 
 
 def _generated(task: Task, video: Video, frames: Frames, job: Mapping[str, Any], count: int) -> list[Sample]:

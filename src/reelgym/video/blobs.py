@@ -1,13 +1,17 @@
-"""Bytes in the store beside the frames: written whole or not at all, and checked when read."""
+"""Bytes in the store beside the frames: written whole or not at all, and checked when read.
+
+A blob (SUFFIX) stands for itself; a note (NOTE) was found from one entry of frames and goes with it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import uuid
 
-SUFFIX = ".features"
+SUFFIX, NOTE, FRAMES = ".features", ".note", ".frames"
 _DIGEST_BYTES = 32
 
 
@@ -26,6 +30,20 @@ def read(place: str) -> bytes | None:
     with contextlib.suppress(OSError):
         os.utime(place)
     return data
+
+
+def note_place(entry: str, name: str) -> str:
+    """Return the file of a note beside the file of an entry of frames."""
+    key = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{entry.removesuffix(FRAMES)}.{key}{NOTE}"
+
+
+def remove_with_notes(place: str) -> None:
+    """Remove a file of the store if it is still there, and the notes of an entry of frames with it."""
+    notes = glob.glob(f"{glob.escape(place.removesuffix(FRAMES))}.*{NOTE}") if place.endswith(FRAMES) else []
+    for gone in (*notes, place):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(gone)
 
 
 def write(root: str, place: str, data: bytes) -> int:

@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 from reelgym.video.spans import inside_bars, letterbox, luma
 from reelgym.video.types import Frames
 
+VERSION = 1
+"""Raised whenever the same frames would give another fingerprint."""
+
 MOST_FRAMES = 48
 """Frames of a fingerprint: at whole multiples of the smallest power of two seconds that needs no more."""
 

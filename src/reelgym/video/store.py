@@ -74,7 +74,8 @@ class Contents:
 class Store:
     """A bounded cache of frames, keyed by the video's identity and the spec; safe for several processes at once.
 
-    What is made of frames (vision features) lies beside them as named bytes, within the same limit.
+    What is made of frames (vision features) lies beside them as named bytes, within the same limit; a note, what was
+    found from one entry, also goes when that entry goes.
 
     One packed file per entry (`packed`), with checksums of header and frames. Entries are written under a temporary
     name and renamed, so a reader sees a whole file or none; two processes that miss the same entry write the same
@@ -184,14 +185,32 @@ class Store:
         Raises:
             WorkError: The store cannot be written, for example on a full disk.
         """
+        self._keep(self._blob_place(name), data)
+
+    def _keep(self, place: str, data: bytes) -> None:
         if len(data) > self.limit_bytes // 8:
             return
         try:
-            size = blobs.write(self.root, self._blob_place(name), data)
+            size = blobs.write(self.root, place, data)
         except OSError as error:
             words = f"cannot write to the frame store {self.root}: {error.strerror}"
             raise WorkError(f"{words}; free some space or name another folder") from error
         self._count_in(size)
+
+    def note(self, identity: str, spec: FrameSpec, name: str) -> bytes | None:
+        """Return what `keep_note` kept about an entry and mark both as used; None where either is absent or damaged."""
+        entry = self._entry(identity, spec)
+        return None if entry is None else blobs.read(blobs.note_place(entry.path, name))
+
+    def keep_note(self, identity: str, spec: FrameSpec, name: str, data: bytes) -> None:
+        """Keep bytes found from the frames of an entry until it goes; nothing is kept where there is no such entry.
+
+        Raises:
+            WorkError: The store cannot be written, for example on a full disk.
+        """
+        entry = self._entry(identity, spec)
+        if entry is not None:
+            self._keep(blobs.note_place(entry.path, name), data)
 
     def _blob_place(self, name: str) -> str:
         # Compressed frames are other pixels than raw ones, and what is made of them is too.
@@ -212,6 +231,7 @@ class Store:
         for _, size, place in entries:
             if place.endswith(blobs.SUFFIX):
                 features += size
+            if place.endswith((blobs.SUFFIX, blobs.NOTE)):
                 continue
             entry = _opened(place)
             if entry is None:
@@ -237,7 +257,7 @@ class Store:
     def prune(self, limit_bytes: int) -> int:
         """Throw away what cannot be read, then the entries used longest ago until the rest fits; return how many."""
         entries = sorted(self._entries())
-        useless = [e for e in entries if not e[2].endswith(blobs.SUFFIX) and _opened(e[2]) is None]
+        useless = [e for e in entries if not e[2].endswith((blobs.SUFFIX, blobs.NOTE)) and _opened(e[2]) is None]
         gone = self._evict(useless, -1)
         return gone + self._evict([entry for entry in entries if entry not in useless], limit_bytes)
 
@@ -247,8 +267,7 @@ class Store:
         for _, size, path in entries[: len(entries) - spare]:
             if total <= limit_bytes:
                 break
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            blobs.remove_with_notes(path)
             total, gone = total - size, gone + 1
         self._known, self._written = total, 0
         return gone
@@ -269,7 +288,7 @@ class Store:
     def _place(self, identity: str, spec: FrameSpec, encoding: Encoding) -> str:
         """Return the file of an entry."""
         name = hashlib.sha256(f"{identity} {spec.key()} {encoding}".encode()).hexdigest()
-        return os.path.join(self.root, name[:2], name + ".frames")
+        return os.path.join(self.root, name[:2], name + blobs.FRAMES)
 
     def _entry(self, identity: str, spec: FrameSpec) -> Packed | None:
         """Return an entry, a raw one before a compressed one, marked as used now; a damaged one is thrown away."""
@@ -304,7 +323,7 @@ class Store:
         """Throw a damaged entry away."""
         self._rebuilt += 1
         with contextlib.suppress(OSError):
-            os.unlink(place)
+            blobs.remove_with_notes(place)
 
     def _save(self, identity: str, frames: Frames) -> Frames:
         """Write an entry under a temporary name, rename it, make room if needed, and return the frames as kept."""

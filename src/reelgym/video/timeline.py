@@ -124,7 +124,8 @@ class _Notes:
 def _assemble(source: Source, notes: _Notes, first: VideoFrame) -> Timeline:
     """Return the timeline from the notes; the end of an irregular one is still unknown (0)."""
     stream = source.stream
-    assert stream.time_base is not None
+    base = stream.time_base  # Made anew every time it is asked for.
+    assert base is not None
     start = first.pts
     orientation, sane = orientation_of(first)
     size = displayed_size(first, stream, orientation)
@@ -136,7 +137,7 @@ def _assemble(source: Source, notes: _Notes, first: VideoFrame) -> Timeline:
     shown = [tick for tick in notes.ticks if tick is not None and start is not None and tick >= start]
     order = sorted(set(shown))
     regular = notes.trusted and bool(order) and order[0] == start and len(order) == len(shown)
-    times = [ticks_to_micro(tick - order[0], stream.time_base) for tick in order] if regular else []
+    times = [ticks_to_micro(tick - order[0], base) for tick in order] if regular else []
     warnings = ["the file ends in the middle of its data"] if notes.cut else []
     if notes.damaged > notes.cut:
         warnings.append(f"{notes.damaged - notes.cut} packets are marked as damaged")
@@ -152,10 +153,10 @@ def _assemble(source: Source, notes: _Notes, first: VideoFrame) -> Timeline:
         order=order if regular else [],
         times=times,
         regular=regular,
-        end=_end(times, ticks_to_micro(notes.durations.get(order[-1], 0), stream.time_base)) if regular else 0,
+        end=_end(times, ticks_to_micro(notes.durations.get(order[-1], 0), base)) if regular else 0,
         orientation=orientation,
         size=size,
-        time_base=stream.time_base,
+        time_base=base,
         rate=float(stream.average_rate or stream.guessed_rate or 0),
         codec=stream.codec_context.codec.canonical_name,
         warnings=tuple(warnings),
