@@ -17,7 +17,9 @@ from reelgym.terminal import Bars, print_json, say, table
 
 if TYPE_CHECKING:
     from reelgym.data.dataset import Dataset
+    from reelgym.data.sample import Sample
     from reelgym.evaluation.results import Evaluation
+    from reelgym.evaluation.speakers import Manners
     from reelgym.evaluation.spec import Benchmark
 
 
@@ -28,7 +30,8 @@ def add(app: typer.Typer) -> None:
 
 def evaluate(
     questions: Annotated[
-        str, typer.Argument(metavar="DATASET|BENCHMARK", help="Folder made by `reelgym synth`, or a benchmark's name.")
+        str,
+        typer.Argument(metavar="DATASET|BENCHMARK|TABLE", help="A folder of `synth`, a benchmark, one's questions."),
     ],
     model: Annotated[
         list[str],
@@ -52,6 +55,9 @@ def evaluate(
     budget: Annotated[float, typer.Option(help="Money for all endpoints together; 0 for no limit.")] = 0.0,
     in_flight: Annotated[int, typer.Option(help="Requests to an endpoint at a time.")] = 8,
     retries: Annotated[int, typer.Option(help="Further attempts of a request that failed.")] = 6,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Estimate requests, tokens, money, time; ask none.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="The evaluation's folder; evals/NAME by default.")] = None,
     videos: Videos = None,
     seed: Seed = 0,
@@ -62,7 +68,7 @@ def evaluate(
     Example: [bold]reelgym eval puzzles --model tiny --model runs/mvp --probes blind[/bold], or
     [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
-    from reelgym.evaluation import ask, results, speakers
+    from reelgym.evaluation import ask, own, results, speakers
     from reelgym.evaluation.floors import benchmark_floors
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
@@ -88,8 +94,13 @@ def evaluate(
         found, benchmark = _questions(questions, folder, data=data, videos=videos, frames=frames, bars=bars)
         media = found.media(proving.store(), videos)
         samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
+        lacking = own.partial(found) if Path(questions).is_file() else ""
+        for line in own.complaints(found) if lacking else ():
+            say(line)
         if frames and not benchmark:
             samples = speakers.budgeted(samples, frames, seed)
+        if dry_run:
+            return _estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
         for name in model:
             say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
             who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
@@ -111,7 +122,7 @@ def evaluate(
                         if frames
                         else {}
                     ),
-                    **_about(benchmark, found),
+                    **(_about(benchmark, found) if benchmark else {"partial": lacking} if lacking else {}),
                 },
                 stage=bars.stage,
                 speaker=who,
@@ -128,6 +139,7 @@ def evaluate(
 
     if benchmark:
         _show(benchmark, found, made)
+        _decide(made, seed)
         return typer.echo(f"next: reelgym report {folder}")
 
     from reelgym.reports.build import evaluation_table
@@ -135,6 +147,7 @@ def evaluate(
     chance = next(iter(made.values())).chance()
     shown = evaluation_table(f"{len(samples)} samples, chance {chance or 0:.1%}", made)
     table(shown.title, shown.columns, shown.rows)
+    _decide(made, seed)
     return typer.echo(f"next: reelgym report {folder}")
 
 
@@ -143,9 +156,14 @@ def _questions(
 ) -> tuple[Dataset, Benchmark | None]:
     """Return a dataset, or the questions of a benchmark made into one, in the evaluation's folder."""
     from reelgym.data.dataset import read_dataset
-    from reelgym.evaluation import benchmarks
+    from reelgym.evaluation import benchmarks, own
     from reelgym.evaluation.questions import Shown, build
 
+    if Path(name).is_file():
+        if videos is None or data is not None:
+            raise RequestError(f"{name} is a table of questions: give --videos, the folder of its videos, no --data")
+        told = bars.stage("look at videos")
+        return own.build(Path(name), Path(videos), folder / "questions", frames=frames, progress=told), None
     if Path(name, "dataset.json").is_file() or (name not in benchmarks.every() and Path(name).exists()):
         if data is not None:
             raise RequestError(f"{name} is a dataset: --data belongs to a benchmark")
@@ -213,6 +231,67 @@ def _cell(metric: dict[str, Any] | None) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
+
+
+def _decide(made: dict[str, Evaluation], seed: int) -> None:
+    """Print which of several models is better, and what each took; nothing for one model."""
+    from reelgym.evaluation.decision import decide
+
+    found = decide(made, seed=seed)
+    say("" if len(found.lines) > 1 else next((f"partial: {one.partial}" for one in found.lines if one.partial), ""))
+    if len(found.lines) < 2:
+        return
+    columns = ("", "score", "not told apart from", "blind", "refused", "cut off", "empty", "failed")
+    rows = []
+    for line in found.lines:
+        limits = "" if line.score.limits is None else " ({:.1%} to {:.1%})".format(*line.score.limits)
+        refused = line.outcomes.get("refusal", 0) + line.outcomes.get("filtered", 0)
+        counts = (refused, *(line.outcomes.get(name, 0) for name in ("cut_off", "empty", "failed")))
+        tokens = (line.prompt_tokens or "", line.completion_tokens, "" if line.money is None else f"{line.money:.4f}")
+        alike = ", ".join(line.alike) or ("none" if line.tested else "not tested")
+        took = (f"{line.seconds / line.questions:.2f}", *map(str, tokens))
+        cells = (f"{line.score.mean:.1%}{limits}", alike, _percent(line.blind), *map(str, counts), *took)
+        rows.append((line.name + (" (partial)" if line.partial else ""), *cells))
+    table("Which to take", (*columns, "s/question", "tokens read", "written", "money"), rows)
+    for line in found.lines:
+        say(f"{line.name} is partial: {line.partial}" if line.partial else "")
+    say(found.note)
+    if found.detectable is not None:
+        say(f"this set shows differences of {found.detectable:.1%} and more in four of five repetitions")
+
+
+def _estimated(
+    models: Sequence[str], samples: Sequence[Sample], manners: Manners, asked: tuple[str, int, int], *, as_json: bool
+) -> None:
+    """Print what asking would take; `asked` is the prompt, the number of probes and the cap of a reply."""
+    from reelgym.evaluation import ask, speakers
+    from reelgym.evaluation.estimate import estimate
+
+    prompt, probes, max_tokens = asked
+    found = {
+        name: estimate(
+            speakers.endpoint_of(name, manners),
+            samples,
+            variants=ask.prompts(prompt, name),
+            probes=probes,
+            max_tokens=max_tokens,
+        )
+        for name in models
+        if name.startswith(speakers.ENDPOINT)
+    }
+    if as_json:
+        return print_json({"questions": len(samples), "endpoints": found})
+    columns = ("", "requests", "tokens read", "written", "money", "seconds")
+    rows = [
+        (name, str(one["requests"]), *(_spread(one[key]) for key in list(one)[1:4]), _spread(one["seconds"]))
+        for name, one in found.items()
+    ]
+    table(f"{len(samples)} questions; low, likely, high; nothing was asked", columns, rows)
+    return None
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    return ", ".join("no price" if value is None else f"{value:g}" for value in values[: 1 if None in values else 3])
 
 
 def _prices(given: Sequence[str]) -> dict[str, tuple[float, float]]:

@@ -145,10 +145,11 @@ class EvaluationBrowser(Browser):
             raise RequestError(f"{self.folder} has no reply {key[:80]!r}")
         first = _row(stored, name, int(number))
         sample = self._samples.named(first.id) if self._samples is not None else None
-        replies = [_reply(name, first, sample)]
+        floors = {other for other, told in stored.about.items() if told.get("variant") == "none"}
+        replies = [_reply(name, first, sample, is_floor=name in floors)]
         for other in (one for one in stored.files if one != name):
             if (place := stored.place_of(other, first.id)) is not None:
-                replies.append(_reply(other, _row(stored, other, place), sample))
+                replies.append(_reply(other, _row(stored, other, place), sample, is_floor=other in floors))
         if sample is None or self._samples is None:
             return bare(first.id, replies, note=self._missing)
         return exhibit(sample, self._samples.sources.get(sample.source), replies=replies, sealed=False)
@@ -245,9 +246,9 @@ def _row(stored: _Stored, name: str, place: int) -> Row:
         raise damaged(Path(f"replies-{name}.parquet"), error) from None
 
 
-def _reply(name: str, row: Row, sample: Sample | None) -> Reply:
+def _reply(name: str, row: Row, sample: Sample | None, *, is_floor: bool) -> Reply:
     answer = puzzles.indices(sample.answer) if sample is not None else None
-    role: Role = "floor" if not row.tokens else _ROLES.get(name, "plain")
+    role: Role = "floor" if is_floor else _ROLES.get(name, "plain")
     shown = puzzles.reply(row, answer or (), label=words(name))
     return replace(shown, role=role, solved=row.value >= SOLVED)
 

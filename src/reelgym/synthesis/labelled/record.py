@@ -42,6 +42,8 @@ class Draft:
         think: How the record reasons; empty where it does not.
         given_id: The record's own id; empty where it has none.
         origin: The data set that the record says it is from.
+        facet: What results are broken down by; empty where the record names nothing.
+        evidence: (start, stop) in seconds where the evidence of an answer lies; None where nobody says.
     """
 
     video: str
@@ -53,6 +55,8 @@ class Draft:
     think: str = ""
     given_id: str = ""
     origin: str = ""
+    facet: str = ""
+    evidence: tuple[float, float] | None = None
 
     def checked(self) -> Draft:
         """Return the draft with its answer in one form.
@@ -64,6 +68,9 @@ class Draft:
             raise BadRecord("names no video")
         if not self.question.strip():
             raise BadRecord("asks no question")
+        if self.evidence is not None and not 0 <= self.evidence[0] < self.evidence[1]:
+            start, stop = self.evidence
+            raise BadRecord(f"its evidence from {start:g} to {stop:g} s needs 0 <= start < end")
         for text in (self.question, *self.options):
             if found := SPECIAL.search(text):
                 raise BadRecord(f"its text holds {found[0]}, which models read as a token of their own")

@@ -76,8 +76,10 @@ def sample_of(
     clip = Clip(video=video.identity, spec=spec, times=looked.times)
     evidence: dict[str, Any] = {"kind": draft.kind, "duration_seconds": video.duration_seconds}
     evidence |= {"options": list(draft.options)} if draft.options else {}
+    evidence |= {"spans": [list(draft.evidence)]} if draft.evidence else {}
     facets: dict[str, str | int | float] = {"kind": draft.kind}
     facets |= {"origin": draft.origin} if draft.origin else {}
+    facets |= {"facet": draft.facet} if draft.facet else {}
     provenance: dict[str, Any] = {"source": video.identity, "file": at[0], "row": at[1]}
     provenance |= {"given_id": draft.given_id} if draft.given_id else {}
     provenance |= {"given_span": draft.answer} if answer != draft.answer else {}

@@ -18,12 +18,13 @@ FIELDS = {
     "answer_index": "the place of the right option, from 0",
     "option": "one option; several columns may be, in the order of the map",
     "options": "all options: a list, JSON, lines, or split at |",
-    "start": "the start of a span in seconds",
+    "start": "the start in seconds of the span that is asked for; beside an answer, of its evidence",
     "end": "its end in seconds",
     "kind": f"the kind of answer: {', '.join(KINDS)}; guessed where it is not mapped",
     "observation": "what is seen, for SFT",
     "think": "how one reasons, for SFT",
     "id": "the record's own id",
+    "facet": "what results are broken down by",
     "origin": "the data set it is from",
 }
 """What a column can mean."""
@@ -47,12 +48,15 @@ class Table(Reader):
         known: dict[str, Any] = {field: row.get(column) for column, field in self.columns.items() if field != "option"}
         single = [text_of(row, column) for column, field in self.columns.items() if field == "option"]
         options = options_of(known.get("options")) or options_of([option for option in single if option])
-        spanned = "start" in known and "end" in known and text_of(known, "start") and text_of(known, "end")
+        timed = bool("start" in known and "end" in known and text_of(known, "start") and text_of(known, "end"))
+        stated = text_of(known, "answer") or text_of(known, "answer_index")
+        answered = bool(stated) and text_of(known, "kind").lower() != "span"
+        spanned = timed and not answered
         answer = _answer(known, options) if not spanned else (_seconds(known, "start"), _seconds(known, "end"))
         kind = text_of(known, "kind").lower() or ("span" if spanned else _guess(str(answer), options))
         if kind not in KINDS:
             raise BadRecord(f"kind {kind!r} is none of {', '.join(KINDS)}")
-        if (kind == "span") != bool(spanned):
+        if (kind == "span") != spanned:
             raise BadRecord("a span needs start and end, and only a span has them")
         return [
             Draft(
@@ -65,6 +69,8 @@ class Table(Reader):
                 think=untagged(text_of(known, "think")),
                 given_id=text_of(known, "id"),
                 origin=text_of(known, "origin"),
+                facet=text_of(known, "facet"),
+                evidence=(_seconds(known, "start"), _seconds(known, "end")) if timed and answered else None,
             )
         ]
 
