@@ -61,20 +61,8 @@ def test_a_table_of_questions_is_put_to_two_endpoints_and_decided(
 
     with serving(told) as server:
         models = ("--model", f"openai:good@{server.url}", "--model", f"openai:bad@{server.url}")
-        given = (
-            table,
-            "--videos",
-            world_videos,
-            *models,
-            "--frames",
-            3,
-            "--price",
-            "good=1,2",
-            "--out",
-            tmp_path,
-            "--retries",
-            0,
-        )
+        rest = ("--frames", 4, "--price", "good=1,2", "--out", tmp_path, "--retries", 0)
+        given = (table, "--videos", world_videos, *models, *rest)
         assert command(*given, "--dry-run").exit_code == 0 and not server.bodies
         done = command(*given)
         assert done.exit_code == 0, done.output
