@@ -57,6 +57,8 @@ class Question:
     row: int
 
 
+_LONGEST_SECONDS = 1e7
+
 ASKS = {
     "choice": "Answer with the letter of one option.",
     "number": "Answer with one number.",
@@ -176,12 +178,14 @@ def _asked(columns: Columns, row: Row) -> tuple[str, tuple[str, ...]]:
 
 def _listed(held: Any) -> tuple[str, ...]:
     """Return options without letters; one that is missing between others would shift the letters after it."""
-    texts = [held[key] for key in sorted(held)] if isinstance(held, Mapping) else held
+    texts = [held[key] for key in sorted(held, key=str)] if isinstance(held, Mapping) else held
     if isinstance(texts, list):
         while texts and str(texts[-1] if texts[-1] is not None else "").strip() == "":
             texts = texts[:-1]
         if any(text is None or not str(text).strip() for text in texts):
             raise BadRecord("has an empty option before others")
+    if not isinstance(texts, (list, str)) and texts is not None:
+        raise BadRecord(f"its options {str(texts)[:60]!r} are no list")
     return options_of(texts)
 
 
@@ -214,7 +218,7 @@ def _letter(columns: Columns, row: Row, options: Sequence[str]) -> str:
         raise BadRecord(f"a choice needs 2 to {len(LETTERS)} options, it has {len(options)}")
     place: int | None = None
     if columns.form == "index":
-        place = int(text) if text.isdigit() else None
+        place = int(text) if text.isdecimal() else None
     elif columns.form == "text":
         same = [at for at, option in enumerate(options) if " ".join(option.split()) == " ".join(text.split())]
         place = same[0] if len(same) == 1 else parse_choice(text, options) if not same and len(text) > 1 else None
@@ -229,10 +233,21 @@ def _letter(columns: Columns, row: Row, options: Sequence[str]) -> str:
 
 def _places(value: Any) -> list[int]:
     """Return the order from 1 of a list of places from 0."""
-    held = json.loads(value) if isinstance(value, str) and value.startswith("[") else value
-    if not isinstance(held, list) or sorted(held) != list(range(len(held))) or len(held) < 2:
+    held = _unpacked(value)
+    whole = isinstance(held, list) and len(held) > 1 and all(isinstance(place, int) for place in held)
+    if not whole or sorted(held) != list(range(len(held))):
         raise BadRecord(f"its answer {str(value)[:60]} is no order of the places from 0")
     return [place + 1 for place in held]
+
+
+def _unpacked(value: Any) -> Any:
+    """Return a list that is written as JSON text as a list; anything else as it is."""
+    if not (isinstance(value, str) and value.lstrip().startswith("[")):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def spans_of(value: Any) -> tuple[Span, ...]:
@@ -241,11 +256,11 @@ def spans_of(value: Any) -> tuple[Span, ...]:
     Raises:
         BadRecord: It is none, or an interval that does not run forward from 0 on.
     """
-    held = json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+    held = _unpacked(value)
     found = []
     for one in held if isinstance(held, list) else [held]:
         pair = one if isinstance(one, (list, tuple)) else ()
-        if len(pair) != 2 or not all(isinstance(x, (int, float)) and math.isfinite(x) for x in pair):
+        if len(pair) != 2 or not all(isinstance(x, (int, float)) and abs(x) < _LONGEST_SECONDS for x in pair):
             raise BadRecord(f"its interval {str(one)[:60]} is no start and end in seconds")
         if not 0 <= pair[0] < pair[1]:
             raise BadRecord(f"its interval from {pair[0]:g} to {pair[1]:g} s needs 0 <= start < end")
