@@ -49,7 +49,10 @@ def _refused(cli: Cli, *arguments: object, code: int = 2) -> str:
         (["train", "mvp", "lr=fast"], "config.lr=fast is not a number"),
         (["train", "mvp", "--data", "nowhere"], "nowhere is not a dataset: there is no such folder"),
         (["train", "nowhere/config.json"], "nowhere/config.json cannot be read: No such file or directory"),
-        (["eval", "nowhere", "--model", "tiny"], "nowhere is not a dataset: there is no such folder"),
+        (
+            ["eval", "nowhere", "--model", "tiny"],
+            "nowhere is not a dataset or a table of questions: there is no such path; unknown benchmark 'nowhere'",
+        ),
         (["eval", "nowhere", "--model", "tiny", "--probes", "blnd"], "unknown probe 'blnd'; did you mean 'blind'?"),
         (["report", "nowhere"], "nowhere does not exist: give a dataset, run, evaluation, demo or lab folder"),
         (["report", "."], ". holds none of dataset.json, config.json, results.json"),

@@ -26,7 +26,7 @@ from reelgym.training import checkpoint, metrics, optim, rl, rollouts, sft
 
 RUNS: dict[str, Callable[[], Any]] = {
     "rl": lambda: rl_run(steps=6, save_every=2, evaluated=True, eval_every=2, inner_steps=2, kl_coef=0.1),
-    "rl_lora": lambda: rl_run(steps=6, save_every=1, lora_rank=2),
+    "rl_lora": lambda: rl_run(steps=8, save_every=2, inner_steps=2, lora_rank=2),
     "sft": lambda: sft_run(steps=6, save_every=2, evaluated=True, eval_every=2),
 }
 

@@ -16,6 +16,7 @@ from training_runs import media, rl_run, samples
 from reelgym.errors import RequestError, WorkError
 from reelgym.training import Data, RLConfig, SFTConfig
 from reelgym.training.describe import describe
+from reelgym.training.drawing import check
 from reelgym.training.metrics import Tally
 from reelgym.training.optim import Optimizer, learning_rate
 from reelgym.training.order import derive, picks
@@ -164,7 +165,8 @@ def test_the_digest_of_data_is_that_of_its_content() -> None:
         (lambda: RLConfig(group_size=1), "group_size=1 must be at least 2"),
         (lambda: RLConfig(temperature=0), "temperature=0 must be above 0"),
         (lambda: RLConfig(minibatches=3, prompts_per_step=2), "minibatches=3 is above prompts_per_step=2"),
-        (lambda: RLConfig(groups="resmple"), "unknown group policy 'resmple'"),  # type: ignore[arg-type]
+        (lambda: check(RLConfig(groups="resmple")), "unknown group policy 'resmple'; did you mean 'resample'"),
+        (lambda: check(RLConfig(order="clmb")), "unknown order 'clmb'; did you mean 'climb'"),
         (lambda: RLConfig(kl_coef=-1), "kl_coef=-1 must be at least 0"),
         (lambda: SFTConfig(schedule="cosin"), "unknown schedule 'cosin'; did you mean 'cosine'"),  # type: ignore[arg-type]
         (lambda: SFTConfig(steps=0), "steps=0 must be at least 1"),

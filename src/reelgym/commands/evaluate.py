@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reelgym.commands.options import Json, Seed, Videos, price_of
-from reelgym.errors import RequestError
+from reelgym.errors import RequestError, unknown
 from reelgym.terminal import Bars, print_json, say, table
 
 if TYPE_CHECKING:
@@ -168,6 +168,9 @@ def _questions(
         if data is not None:
             raise RequestError(f"{name} is a dataset: --data belongs to a benchmark")
         return read_dataset(name), None
+    if name not in benchmarks.every():
+        lacking = unknown("benchmark", name, benchmarks.every())
+        raise RequestError(f"{name} is not a dataset or a table of questions: there is no such path; {lacking}")
     benchmark = benchmarks.get(name)
     if benchmark.access == "embedded":
         data = Path(videos) if videos else _rendered(bars)
