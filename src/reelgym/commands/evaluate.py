@@ -101,6 +101,8 @@ def evaluate(
             samples = speakers.budgeted(samples, frames, seed)
         if dry_run:
             return _estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
+        settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed)
+        settings |= {"partial": lacking} if lacking and not benchmark else {}
         for name in model:
             say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
             who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
@@ -112,18 +114,7 @@ def evaluate(
                 probes=wanted,
                 max_tokens=max_tokens,
                 seed=seed,
-                settings={
-                    "dataset": found.digest,
-                    "dataset_path": str(found.path.resolve()),
-                    "split": split,
-                    "limit": limit,
-                    **(
-                        {"frames": frames, "frames_rule": f"one of each equal part of a clip, seed {seed}"}
-                        if frames
-                        else {}
-                    ),
-                    **(_about(benchmark, found) if benchmark else {"partial": lacking} if lacking else {}),
-                },
+                settings=settings,
                 stage=bars.stage,
                 speaker=who,
             )
@@ -137,18 +128,29 @@ def evaluate(
     if as_json:
         return print_json({name: one.summary() for name, one in made.items()})
 
-    if benchmark:
-        _show(benchmark, found, made)
-        _decide(made, seed)
-        return typer.echo(f"next: reelgym report {folder}")
-
-    from reelgym.reports.build import evaluation_table
-
-    chance = next(iter(made.values())).chance()
-    shown = evaluation_table(f"{len(samples)} samples, chance {chance or 0:.1%}", made)
-    table(shown.title, shown.columns, shown.rows)
+    _printed(benchmark, found, made)
     _decide(made, seed)
     return typer.echo(f"next: reelgym report {folder}")
+
+
+def _settings(
+    found: Dataset, benchmark: Benchmark | None, *, split: str, limit: int, frames: int, seed: int
+) -> dict[str, Any]:
+    """Return what the numbers depend on beside model, prompt and probe."""
+    about = {"dataset": found.digest, "dataset_path": str(found.path.resolve()), "split": split, "limit": limit}
+    if frames:
+        about |= {"frames": frames, "frames_rule": f"one of each equal part of a clip, seed {seed}"}
+    return about | _about(benchmark, found)
+
+
+def _printed(benchmark: Benchmark | None, found: Dataset, made: dict[str, Evaluation]) -> None:
+    from reelgym.reports.build import evaluation_table
+
+    if benchmark:
+        return _show(benchmark, found, made)
+    first = next(iter(made.values()))
+    shown = evaluation_table(f"{len(first)} samples, chance {first.chance() or 0:.1%}", made)
+    return table(shown.title, shown.columns, shown.rows)
 
 
 def _questions(
