@@ -83,9 +83,11 @@ def torn_row() -> None:
 
     def torn(self: metrics.MetricsFile, step: int, row: dict[str, float]) -> None:
         seen[0] += 1
+        before = self._path.stat().st_size if self._path.exists() else 0
         plain(self, step, row)
         if seen[0] == 3:
-            half_a_file(self._path)
+            os.truncate(self._path, (before + self._path.stat().st_size) // 2)
+            die()
 
     metrics.MetricsFile.append = torn  # type: ignore[method-assign]
 
