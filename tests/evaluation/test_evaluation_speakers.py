@@ -18,8 +18,8 @@ from reelgym.data.messages import Clip, Message, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation import results
-from reelgym.evaluation.ask import prompts
-from reelgym.evaluation.runner import evaluate
+from reelgym.evaluation.ask import ask, prompts
+from reelgym.evaluation.runner import OutOfBudget, evaluate
 from reelgym.evaluation.speakers import Manners, Purse, Remote, Stored, budgeted, endpoint_of, speaker
 from reelgym.evaluation.versus import versus
 from reelgym.rollout.chat import Endpoint
@@ -131,11 +131,12 @@ def test_a_budget_is_never_exceeded_and_what_it_leaves_out_makes_the_result_part
             assert purse.spent == pytest.approx(15 * len(found)) and purse.spent <= limit
             assert ("the budget ended" in found.settings.get("partial", "")) == (len(found) < 40) == (limit < 1e9)
         assert len(server.bodies) == 40
-        with (
-            remote(server.url, tmp_path / "b.jsonl", purse=Purse(1e-6), price=(1.0, 1.0)) as asked,
-            pytest.raises(WorkError, match="the budget pays for none"),
-        ):
-            evaluate(asked, numbered(2), media, variant="direct")
+        with remote(server.url, tmp_path / "b.jsonl", purse=Purse(700.0), price=(1e6, 1e6), in_flight=1) as asked:
+            found = ask("m", numbered(30), media, variants=["direct", "tagged"], probes=["blind"], speaker=asked)
+            # The first prompt is asked as far as the money goes; nothing is left for the second and the probe.
+            assert list(found) == ["direct"] and 0 < len(found["direct"]) < 30
+            with pytest.raises(OutOfBudget, match="the budget pays for none"):
+                evaluate(asked, numbered(2), media, variant="tagged")
     with pytest.raises(RequestError, match="--budget needs the price"):
         remote("http://a/v1", tmp_path / "c.jsonl", purse=Purse(1.0))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reelgym.commands.options import Json, Seed, Videos, price_of
-from reelgym.errors import RequestError, unknown
+from reelgym.errors import RequestError, WorkError, unknown
 from reelgym.terminal import Bars, print_json, say, table
 
 if TYPE_CHECKING:
@@ -118,7 +118,10 @@ def evaluate(
                 stage=bars.stage,
                 speaker=who,
             )
+            say("" if asked else f"{name}: the budget pays for none of {len(samples)} questions")
             made |= {f"{labels[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
+        if not made:
+            raise WorkError(f"--budget {budget:g} pays for no question: see --dry-run for what asking costs")
         told = bars.stage("floors")
         low = benchmark_floors(samples, benchmark.type_facet) if benchmark else floors(samples, media, progress=told)
         made |= {f"floor-{name}": one for name, one in low.items()}

@@ -12,7 +12,7 @@ from reelgym.data.sample import Sample
 from reelgym.data.templates import INSTRUCTIONS
 from reelgym.errors import RequestError, unknown
 from reelgym.evaluation.results import Evaluation
-from reelgym.evaluation.runner import STORED_VARIANT, Progress, evaluate
+from reelgym.evaluation.runner import STORED_VARIANT, OutOfBudget, Progress, evaluate
 from reelgym.evaluation.speakers import STORED, Speaker, is_speaker
 from reelgym.tasks.base import MediaReader
 
@@ -89,7 +89,7 @@ def ask(
         speaker: Who replies where `models.load` knows no such model; stored replies know no probes.
 
     Returns:
-        By name: `VARIANT`, and `VARIANT-PROBE`.
+        By name: `VARIANT`, and `VARIANT-PROBE`; without those that a budget pays nothing for.
     """
     if probes and model.startswith(STORED):
         raise RequestError(
@@ -103,21 +103,27 @@ def ask(
     else:
         policy = speaker
 
-    def one(variant: str, probe: str | None) -> Evaluation:
+    def one(variant: str, probe: str | None) -> dict[str, Evaluation]:
         name = " ".join(filter(None, ("ask", model, variant, probe)))
-        return evaluate(
-            policy,
-            samples,
-            media,
-            variant=variant,
-            probe=probe,
-            max_tokens=max_tokens,
-            seed=seed,
-            model=model,
-            settings=settings,
-            progress=stage(name) if stage else None,
-        )
+        try:
+            found = evaluate(
+                policy,
+                samples,
+                media,
+                variant=variant,
+                probe=probe,
+                max_tokens=max_tokens,
+                seed=seed,
+                model=model,
+                settings=settings,
+                progress=stage(name) if stage else None,
+            )
+        except OutOfBudget:
+            return {}
+        return {variant if probe is None else f"{variant}-{probe}": found}
 
-    made = {variant: one(variant, None) for variant in variants}
+    made = {name: found for variant in variants for name, found in one(variant, None).items()}
+    if not made:
+        return {}
     better = max(made, key=lambda variant: made[variant].mean().mean)
-    return made | {f"{better}-{probe}": one(better, probe) for probe in probes}
+    return made | {name: found for probe in probes for name, found in one(better, probe).items()}

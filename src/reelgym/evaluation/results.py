@@ -91,7 +91,8 @@ class Evaluation:
         probe: What was taken away, or None.
         max_tokens: Cap of a reply.
         rows: One per sample, in the samples' order.
-        seconds: Wall clock of asking and scoring.
+        seconds: Wall clock of asking and scoring; of an endpoint the sum of what every reply took, those of an
+            earlier run included.
         settings: Whatever else the numbers depend on (dataset digest, commit, versions), JSON.
         metrics: What a benchmark reports of these rows, by name (`metrics.measure`), JSON.
     """

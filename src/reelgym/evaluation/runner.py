@@ -28,6 +28,10 @@ STORED_VARIANT = "stored"
 """The prompt of replies made elsewhere, where nobody says which it was."""
 
 
+class OutOfBudget(WorkError):
+    """Nothing of an evaluation was paid for."""
+
+
 def evaluate(
     policy: Policy | Speaker,
     samples: Sequence[Sample],
@@ -63,6 +67,7 @@ def evaluate(
 
     Raises:
         RequestError: No samples, an id twice, an unknown probe or variant.
+        OutOfBudget: Not one question was paid for.
         WorkError: Not one reply came.
     """
     start = time.monotonic()
@@ -73,15 +78,21 @@ def evaluate(
     shown = [sample if change is None else change(sample, seed) for sample in samples]
     asked = [(one.id, _asking(one, variant)) for one in shown]
     rows: dict[int, Row] = {}
+    timed: dict[int, float] = {}
     for group in speaker.answers(asked, media, max_tokens):
         for place, said in group:
             row = grade(samples[place], said.text, stop=said.stop, tokens=said.tokens)
             told = {"reason": said.reason, "prompt_tokens": said.prompt_tokens}
+            timed |= {} if said.seconds is None else {place: said.seconds}
             rows[place] = replace(row, outcome=said.outcome or row.outcome, **told)  # type: ignore[arg-type]
         if progress is not None and group:
             progress(len(rows), len(samples))
-    if not rows or all(row.outcome == "failed" for row in rows.values()):
-        first = next((row.reason for row in rows.values()), "the budget pays for none")
+    if not rows:
+        raise OutOfBudget(
+            f"{model or 'the model'} was asked none of {len(samples)} questions: the budget pays for none"
+        )
+    if all(row.outcome == "failed" for row in rows.values()):
+        first = next(row.reason for row in rows.values())
         raise WorkError(f"{model or 'the model'} answered none of {len(samples)} questions: {first}")
     found = tuple(rows[place] for place in sorted(rows))
     return Evaluation(
@@ -91,7 +102,7 @@ def evaluate(
         probe=probe,
         max_tokens=max_tokens,
         rows=found,
-        seconds=time.monotonic() - start,
+        seconds=math.fsum(timed.values()) if timed else time.monotonic() - start,
         settings=_with_partial({**(settings or {}), **speaker.about()}, found, len(samples)),
     )
 

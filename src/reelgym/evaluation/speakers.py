@@ -44,6 +44,7 @@ class Said:
         prompt_tokens: Read; 0 where nobody counts.
         outcome: One of `rollout.chat.OUTCOMES`; empty is told by the text and by `stop`.
         reason: Of a refusal or failure.
+        seconds: What an endpoint took; None where only the whole is timed.
     """
 
     text: str
@@ -52,6 +53,7 @@ class Said:
     prompt_tokens: int = 0
     outcome: str = ""
     reason: str = ""
+    seconds: float | None = None
 
 
 class Speaker(ABC):
@@ -388,4 +390,5 @@ def _said(reply: Reply) -> Said:
         prompt_tokens=reply.prompt_tokens,
         outcome=reply.outcome,
         reason=reply.reason,
+        seconds=reply.seconds,
     )

@@ -134,6 +134,7 @@ class Reply:
         fingerprint: Its `system_fingerprint`; empty where it has none.
         prompt_tokens: Tokens read, as the endpoint counts them; 0 where it does not.
         completion_tokens: Tokens written.
+        seconds: What the attempt took that brought it.
         cached: Whether it came out of the journal, and cost nothing now.
     """
 
@@ -146,6 +147,7 @@ class Reply:
     fingerprint: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    seconds: float = 0.0
     cached: bool = False
 
 
@@ -310,9 +312,10 @@ class Chat:
         attempt = 0
         while attempt <= self.endpoint.retries:
             self._wait_turn(step)
+            sent = time.monotonic()
             found = self._wire.post(self._body(request, form), key)
             if isinstance(found, dict):
-                return self._kept(key, Reply(**found))
+                return self._kept(key, Reply(**found, seconds=round(time.monotonic() - sent, 3)))
             fault = found
             if (refused := self._refused(fault)) is not None:
                 self._adapt(refused)
