@@ -16,7 +16,7 @@ from reelgym.lab import Hands
 from reelgym.lab.endpoints import NAMES, Endpoints
 from reelgym.training.config import RLRun
 
-VIDEOS, PER_VIDEO = 24, 3
+VIDEOS, PER_VIDEO = 12, 2
 
 
 class Stub:

@@ -6,17 +6,20 @@ A budget under which the two cannot be told apart sees no difference between rec
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
+from reelgym.data.dataset import read_dataset
 from reelgym.data.sample import Split
 from reelgym.data.trajectory import Group
 from reelgym.recipes import proving
 from reelgym.recipes.inputs import Later
 from reelgym.rewards import Accuracy, Format, Gate, Reward, Rubric, Sum
 from reelgym.rewards.base import Expression, Scores
+from reelgym.synthesis import synthesize
 from reelgym.training.config import Data, RLRun
 
 POSITIVE, NEGATIVE = "positive control", "negative control"
@@ -73,6 +76,18 @@ def positive(plain: RLRun) -> RLRun:
 
 def easier(split: Split, videos: int, per_video: int, seed: int) -> Data:
     """Return easier puzzles of the videos that recipe `mvp` renders under this seed."""
-    folder = proving.world_folder(f"lab-easier-{seed}")
-    made = proving.prepare(folder, split=split, videos=videos, per_video=per_video, seed=seed, config=EASIER).dataset
+    folder = proving.world_folder(f"mvp-{seed}")
+    ground = proving.prepare(folder, split=split, videos=videos, per_video=per_video, seed=seed)
+    place = folder / split / "easier"
+    synthesize(
+        [ground.videos],
+        place,
+        config=EASIER,
+        fps=EASIER.fps,
+        per_video=per_video,
+        seed=seed,
+        workers=os.cpu_count() or 1,
+        split=split,
+    )
+    made = read_dataset(place)
     return Data(made.samples, made.media(proving.store()), folders=(str(made.path.resolve()),))
