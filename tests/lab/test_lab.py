@@ -43,6 +43,7 @@ def test_nothing_is_ranked_where_the_controls_are_not_told_apart(tmp_path: Path)
     found = run(["mvp"], tmp_path, settings=SMALL, hands=Stub(SKILL).hands())
     # The stub answers every question of the world alike, whoever is asked.
     end = found["endpoints"][QUESTIONS]
+    assert end["detectable"] is None
     assert not end["sees"] and {pair["verdict"] for pair in end["pairs"]} == {"not distinguishable"}
     assert f"On {QUESTIONS} this budget cannot see differences" in (tmp_path / "index.html").read_text()
     blind = run(["mvp"], tmp_path / "b", settings=SMALL, hands=Stub(SKILL | {"positive": 0.3}).hands())

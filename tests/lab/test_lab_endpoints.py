@@ -9,7 +9,8 @@ import pytest
 from reelgym import tasks
 from reelgym.data.messages import Clip
 from reelgym.lab import endpoints
-from reelgym.lab.endpoints import FRAMES, PUZZLES, QUESTIONS
+from reelgym.lab.endpoints import PUZZLES, QUESTIONS
+from reelgym.recipes.world_questions import FRAMES
 
 
 @pytest.fixture(scope="module")

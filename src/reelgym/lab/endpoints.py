@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 
-from reelgym import world
 from reelgym.data.media import Media
-from reelgym.data.messages import Clip, Message, Text
 from reelgym.data.sample import Sample
 from reelgym.evaluation.results import Evaluation
 from reelgym.recipes import proving
-from reelgym.scoring.choice import LETTERS
-from reelgym.tasks.labelled import Labelled
-from reelgym.video import FrameSpec
-from reelgym.world import Facts, Question
+from reelgym.recipes.world_questions import asked_about
 
 PUZZLES, QUESTIONS = "held-out MVP", "world questions"
 NAMES = (PUZZLES, QUESTIONS)
 
 SEED = 2_000_000
 """Scenes of the endpoints have a seed that no recipe trains on, the same for all seeds of a lab."""
-FRAMES = 8
-"""Frames a question shows, as many as a puzzle is cut from."""
-SPEC = FrameSpec(fps=1.0, size=(28, 28))
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,43 +34,8 @@ def prepare(videos: int, per_video: int) -> Endpoints:
         per_video: Most puzzles of one video, and most questions.
     """
     ground = proving.prepare(proving.world_folder("lab"), split="test", videos=videos, per_video=per_video, seed=SEED)
-    media = ground.dataset.media(proving.store())
-    asked: list[Sample] = []
-    for identity in sorted({sample.source for sample in ground.dataset.samples}):
-        times = proving.store().frames(identity, str(media.paths[identity]), SPEC).times.tolist()
-        asked += questions(identity, ground.facts[identity], times, per_video)
-    return Endpoints({PUZZLES: list(ground.dataset.samples), QUESTIONS: asked}, media)
-
-
-def questions(identity: str, facts: Facts, times: Sequence[float], count: int) -> list[Sample]:
-    """Return some of a video's questions as samples of the task `labelled`, with lettered options.
-
-    Args:
-        identity: Of the video.
-        facts: Of the video.
-        times: True times in seconds of its frames under `SPEC`.
-        count: At most so many, drawn by the video's identity.
-    """
-    found = world.get(facts.kind).questions(facts)
-    kept = sorted(Random(identity).sample(range(len(found)), min(count, len(found))))
-    every = [round(k * (len(times) - 1) / (FRAMES - 1)) for k in range(FRAMES)]
-    clip = Clip(video=identity, spec=SPEC, times=tuple(times[place] for place in dict.fromkeys(every)))
-    return [_sample(clip, facts, place, found[place]) for place in kept]
-
-
-def _sample(clip: Clip, facts: Facts, place: int, question: Question) -> Sample:
-    lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False)]
-    text = "\n".join([question.text, *lines, "Answer with the letter of one option."])
-    return Sample(
-        id=f"question-{clip.video.removeprefix('full:')[:16]}-{place}",
-        task=Labelled.name,
-        messages=(Message("user", (clip, Text(f"\n{text}"))),),
-        answer=LETTERS[question.options.index(question.answer)],
-        split="test",
-        evidence={"kind": "choice", "options": list(question.options), "duration_seconds": facts.seconds},
-        facets={"kind": question.kind},
-        provenance={"source": clip.video},
-    )
+    asked = asked_about(ground, per_video).items
+    return Endpoints({PUZZLES: list(ground.dataset.samples), QUESTIONS: asked}, ground.dataset.media(proving.store()))
 
 
 def ask(policy: str, endpoints: Endpoints, max_tokens: int) -> dict[str, Evaluation]:

@@ -58,7 +58,8 @@ def findings(replies: Replies, recipes: Sequence[str]) -> dict[str, Any]:
         "controls": gate.to_json(),
         "sees": sees,
         "pairs": pairs,
-        "detectable": max((one for one in between if one is not None), default=None),
+        # 0 is of replies that are all alike: it says nothing about what other replies would show.
+        "detectable": max((one for one in between if one), default=None),
     }
 
 

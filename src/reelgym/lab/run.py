@@ -62,7 +62,7 @@ class Settings:
     @staticmethod
     def quick(*, seeds: int = 2, start: str = "") -> Settings:
         """Return what answers in minutes, and sees large differences only."""
-        return Settings(seeds=seeds, steps=8, evals=2, videos=24, per_video=3, start=start)
+        return Settings(seeds=seeds, steps=20, evals=2, videos=24, per_video=3, start=start)
 
 
 @dataclass(frozen=True, kw_only=True)
