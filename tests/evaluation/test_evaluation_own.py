@@ -74,6 +74,7 @@ def test_a_table_of_questions_is_put_to_two_endpoints_and_decided(
     assert endpoints == {name: json.loads(before)["evaluations"][name] for name in endpoints}
     good, bad = found["good-direct"], found["bad-direct"]
     assert (good.mean().mean, bad.mean().mean) == (1.0, 0.0)
+    assert good.settings["frames_rule"] == "the middle of each equal part"
     assert good.settings["frames"] == 4 and good.rows[0].facets["facet"] == "x"
     assert good.usage()["money"] == pytest.approx(len(right) * (10 + 2 * 5) / 1e6) and bad.usage()["money"] is None
     sample = read_dataset(tmp_path / "questions").samples[0]

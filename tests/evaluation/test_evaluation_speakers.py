@@ -19,8 +19,9 @@ from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation import results
 from reelgym.evaluation.ask import ask, prompts
+from reelgym.evaluation.frames import budgeted
 from reelgym.evaluation.runner import OutOfBudget, evaluate
-from reelgym.evaluation.speakers import Manners, Purse, Remote, Stored, budgeted, endpoint_of, speaker
+from reelgym.evaluation.speakers import Manners, Purse, Remote, Stored, endpoint_of, speaker
 from reelgym.evaluation.versus import versus
 from reelgym.rollout.chat import Endpoint
 

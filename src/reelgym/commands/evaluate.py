@@ -68,8 +68,9 @@ def evaluate(
     Example: [bold]reelgym eval puzzles --model tiny --model runs/mvp --probes blind[/bold], or
     [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
-    from reelgym.evaluation import ask, own, results, speakers
+    from reelgym.evaluation import ask, results, speakers
     from reelgym.evaluation.floors import benchmark_floors
+    from reelgym.evaluation.frames import budgeted
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
     from reelgym.evaluation.runner import floors
@@ -94,14 +95,13 @@ def evaluate(
         found, benchmark = _questions(questions, folder, data=data, videos=videos, frames=frames, bars=bars)
         media = found.media(proving.store(), videos)
         samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
-        lacking = own.partial(found) if Path(questions).is_file() else ""
-        for line in own.complaints(found) if lacking else ():
-            say(line)
-        if frames and not benchmark:
-            samples = speakers.budgeted(samples, frames, seed)
+        lacking = _lacking(found) if Path(questions).is_file() else ""
+        is_cut = benchmark is not None or Path(questions).is_file()
+        if frames and not is_cut:
+            samples = budgeted(samples, frames, seed)
         if dry_run:
             return _estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
-        settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed)
+        settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed, is_cut=is_cut)
         settings |= {"partial": lacking} if lacking and not benchmark else {}
         for name in model:
             say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
@@ -136,13 +136,24 @@ def evaluate(
     return typer.echo(f"next: reelgym report {folder}")
 
 
+def _lacking(found: Dataset) -> str:
+    """Return what a table of one's own questions lacks, having named its bad rows."""
+    from reelgym.evaluation import own
+
+    for line in own.complaints(found):
+        say(line)
+    return own.partial(found)
+
+
 def _settings(
-    found: Dataset, benchmark: Benchmark | None, *, split: str, limit: int, frames: int, seed: int
+    found: Dataset, benchmark: Benchmark | None, *, split: str, limit: int, frames: int, seed: int, is_cut: bool
 ) -> dict[str, Any]:
     """Return what the numbers depend on beside model, prompt and probe."""
     about = {"dataset": found.digest, "dataset_path": str(found.path.resolve()), "split": split, "limit": limit}
     if frames:
-        about |= {"frames": frames, "frames_rule": f"one of each equal part of a clip, seed {seed}"}
+        # Questions that are made here are cut to the number at once; clips of a dataset lose frames by a draw.
+        drawn = f"one of each equal part of a clip, drawn with seed {seed}"
+        about |= {"frames": frames, "frames_rule": "the middle of each equal part" if is_cut else drawn}
     return about | _about(benchmark, found)
 
 

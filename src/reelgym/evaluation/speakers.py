@@ -6,12 +6,11 @@ import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from reelgym.data.messages import Clip, Message, Text
-from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.rollout.base import SamplingParams
 from reelgym.rollout.chat import KEY_ENV, Chat, ChatRequest, Endpoint, Reply
@@ -339,47 +338,6 @@ def speaker(name: str, manners: Manners) -> Speaker:
     # Two addresses are two models, whatever they call themselves.
     mark = hashlib.sha256(name.encode()).hexdigest()[:12]
     return Remote(endpoint, manners.folder / f"asked-{mark}.jsonl", manners.purse)
-
-
-def budgeted(samples: Sequence[Sample], frames: int, seed: int = 0) -> list[Sample]:
-    """Return samples whose clips have at most `frames` frames: of every equal part of a clip one, drawn by the seed.
-
-    Args:
-        samples: To change.
-        frames: Most frames of one clip, at least 1; images are no frames.
-        seed: With the sample's id and the clip's place it decides the draw.
-    """
-    if frames < 1:
-        raise RequestError(f"--frames {frames}: a clip keeps at least 1")
-
-    def cut(sample: Sample) -> Sample:
-        place = 0
-        messages = []
-        for message in sample.messages:
-            parts = []
-            for part in message.parts:
-                place += 1
-                is_long = isinstance(part, Clip) and len(part.times) > frames
-                parts.append(_thinned(part, frames, f"{seed} {sample.id} {place}") if is_long else part)  # type: ignore[arg-type]
-            messages.append(Message(message.role, tuple(parts)))
-        return replace(sample, messages=tuple(messages))
-
-    return [cut(sample) for sample in samples]
-
-
-def _thinned(clip: Clip, frames: int, name: str) -> Clip:
-    count = len(clip.times)
-    kept = []
-    for part in range(frames):
-        low, high = part * count // frames, (part + 1) * count // frames
-        drawn = int.from_bytes(hashlib.sha256(f"frames {name} {part}".encode()).digest()[:8], "little")
-        kept.append(low + drawn % (high - low))
-    shown = clip.shown_seconds
-    return replace(
-        clip,
-        times=tuple(clip.times[place] for place in kept),
-        shown_seconds=None if shown is None else tuple(shown[place] for place in kept),
-    )
 
 
 def _said(reply: Reply) -> Said:
