@@ -46,7 +46,10 @@ def test_nothing_is_ranked_where_the_controls_are_not_told_apart(tmp_path: Path)
     assert end["detectable"] is None
     assert not end["sees"] and {pair["verdict"] for pair in end["pairs"]} == {"not distinguishable"}
     assert f"On {QUESTIONS} this budget cannot see differences" in (tmp_path / "index.html").read_text()
+    assert "could not be read" not in (tmp_path / "index.html").read_text()
     blind = run(["mvp"], tmp_path / "b", settings=SMALL, hands=Stub(SKILL | {"positive": 0.3}).hands())
+    headline = f"On {PUZZLES} and on {QUESTIONS} this budget cannot see differences"
+    assert headline in (tmp_path / "b" / "index.html").read_text()
     gated = blind["endpoints"][PUZZLES]["pairs"]
     assert all(pair["verdict"] == "not distinguishable" and pair["low"] > 0 for pair in gated)
 
@@ -143,3 +146,11 @@ def _folders(*names: str) -> list[str]:
     from reelgym.lab.arms import folder_name
 
     return [folder_name(name) for name in names]
+
+
+def test_an_endpoint_whose_form_nobody_knows_is_told_as_such() -> None:
+    from reelgym.reports.lab import _unread
+
+    ends = {"a": {"invalid": {"x": 0.6, "y": 1.0}}, "b": {"invalid": {"x": 0.4, "y": 1.0}}}
+    (line,) = _unread(ends)
+    assert "replies on a could not be read" in line

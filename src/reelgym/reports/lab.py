@@ -33,7 +33,7 @@ def of_lab(folder: Path) -> Payload:
     seeds = found["settings"]["seeds"]
     return Payload(
         title="Reelgym lab",
-        headline=" ".join(_headline(name, end) for name, end in ends.items()),
+        headline=_headline(ends),
         lead=(
             f"{', '.join(found['recipes'])}: each trained for {found['steps']} updates under {seeds} "
             f"seed{'s' * (seeds != 1)} from one start, on the same source videos, and asked afterwards about videos "
@@ -52,7 +52,7 @@ def of_lab(folder: Path) -> Payload:
             *_differing(found),
         ),
         curves=tuple(_curves(folder, found["folders"])),
-        limits=(*LIMITS, *_of_seeds(seeds)),
+        limits=(*LIMITS, *_of_seeds(seeds), *_unread(ends)),
         provenance=(("start", found["start"]), *provenance(folder / found["folders"][found["recipes"][0]][0])),
     )
 
@@ -63,10 +63,26 @@ def _of_seeds(seeds: int) -> tuple[str, ...]:
     return (f"With {seeds} seeds the seeds' share of the intervals is itself uncertain, and tends to be too small.",)
 
 
-def _headline(name: str, end: Mapping[str, Any]) -> str:
-    """Return one sentence about an endpoint that claims no more than its intervals allow."""
-    if not end["sees"]:
-        return f"On {name} this budget cannot see differences: its controls are not told apart, so nothing is ranked."
+def _unread(ends: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for every endpoint whose form no arm knows."""
+    unread = [name for name, end in ends.items() if min(end["invalid"].values()) > 0.5]
+    return [
+        f"More than half of every arm's replies on {name} could not be read: the numbers say that the form of the "
+        "answer is not known, and nothing about what was seen."
+        for name in unread
+    ]
+
+
+def _headline(ends: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a sentence or two that claim no more than the intervals allow."""
+    blind = " and on ".join(name for name, end in ends.items() if not end["sees"])
+    told = [_ranked(name, end) for name, end in ends.items() if end["sees"]]
+    if blind:
+        told.append(f"On {blind} this budget cannot see differences: the controls are not told apart.")
+    return " ".join(told)
+
+
+def _ranked(name: str, end: Mapping[str, Any]) -> str:
     sure = [f"{pair['verdict']} than {_other(pair)}" for pair in end["pairs"] if " is better" in pair["verdict"]]
     return f"On {name}: {'; '.join(sure)}." if sure else f"On {name} no two are distinguishable."
 
@@ -103,7 +119,7 @@ def _pairs(name: str, end: Mapping[str, Any], seeds: int) -> Table:
     verdict = "told apart" if end["sees"] else "not distinguishable"
     rows.append(("positive against negative control", signed(gate["mean"]), _limits(gate, signed), "", verdict))
     caption = (
-        f"Points, paired by seed and question; 95% intervals from 10,000 draws of the {seeds} seeds and of whole "
+        f"Points, paired by seed and question; 95% intervals from 10,000 draws of the seeds ({seeds}) and of whole "
         "videos together. p is corrected by Holm over the rows above the controls. A verdict takes controls told "
         "apart, an interval without 0 and p below 0.05. Smallest true difference that four of five such labs show: "
         f"{_points(end['detectable'])}."
