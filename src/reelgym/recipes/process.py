@@ -219,7 +219,7 @@ def process_mvp(
 
 
 @recipe
-def process_cold_start(*, model: str = "tiny", steps: int = 150, lr: float = 5e-4, seed: int = 0) -> SFTRun:
+def process_cold_start(*, model: str = "tiny", steps: int = 400, lr: float = 5e-4, seed: int = 0) -> SFTRun:
     """Teach a cold-started embedded model to read too: to answer from an observation, its candidates renumbered.
 
     Half of a step's examples are reader examples (question, gold observation, no pixels); the rest are the cold start's
@@ -251,7 +251,7 @@ def _gold(split: Split, videos: int, per_video: int, seed: int) -> Data:
         proving.world_folder(f"mvp-{seed}"), split=split, videos=videos, per_video=per_video, seed=seed
     )
     items = []
-    for sample in ground.dataset.samples[:TRIED]:
+    for sample in seeing.told_apart(ground)[:TRIED]:
         said = observation(gold_reply(sample, ground.word(sample), "tagged"))
         items.append(Observed(sample, said or ""))
     return Data(items, ground.dataset.media(proving.store()))
