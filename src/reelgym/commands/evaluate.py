@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reelgym.evaluation.results import Evaluation
     from reelgym.evaluation.speakers import Manners
     from reelgym.evaluation.spec import Benchmark
+    from reelgym.tasks.base import MediaReader
 
 
 def add(app: typer.Typer) -> None:
@@ -69,11 +70,9 @@ def evaluate(
     [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
     from reelgym.evaluation import ask, results, speakers
-    from reelgym.evaluation.floors import benchmark_floors
     from reelgym.evaluation.frames import budgeted
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
-    from reelgym.evaluation.runner import floors
     from reelgym.recipes import proving
     from reelgym.training import checkpoint
 
@@ -122,9 +121,7 @@ def evaluate(
             made |= {f"{labels[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
         if not made:
             raise WorkError(f"--budget {budget:g} pays for no question: see --dry-run for what asking costs")
-        told = bars.stage("floors")
-        low = benchmark_floors(samples, benchmark.type_facet) if benchmark else floors(samples, media, progress=told)
-        made |= {f"floor-{name}": one for name, one in low.items()}
+        made |= _floors(samples, media, benchmark, bars)
     if benchmark:
         made = {name: replace(one, metrics=measure(benchmark, one)) for name, one in made.items()}
     results.write(folder, made)
@@ -134,6 +131,18 @@ def evaluate(
     _printed(benchmark, found, made)
     _decide(made, seed)
     return typer.echo(f"next: reelgym report {folder}")
+
+
+def _floors(
+    samples: Sequence[Sample], media: MediaReader, benchmark: Benchmark | None, bars: Bars
+) -> dict[str, Evaluation]:
+    """Return what needs no model, each under `floor-NAME`."""
+    from reelgym.evaluation.floors import benchmark_floors
+    from reelgym.evaluation.runner import floors
+
+    told = bars.stage("floors")
+    low = benchmark_floors(samples, benchmark.type_facet) if benchmark else floors(samples, media, progress=told)
+    return {f"floor-{name}": one for name, one in low.items()}
 
 
 def _lacking(found: Dataset) -> str:
