@@ -54,6 +54,7 @@ def test_a_run_killed_in_each_phase_ends_as_one_left_alone(tmp_path: Path) -> No
 
 
 @pytest.mark.soak
+@pytest.mark.skipif("REELGYM_SOAK" not in os.environ, reason="many lives of a run; `make soak` runs it")
 @pytest.mark.timeout(LIMIT_SECONDS + 60)
 @pytest.mark.parametrize("kind", ["rl", "rl_lora"])
 def test_no_moment_of_a_step_or_of_a_checkpoint_matters(kind: str, tmp_path: Path) -> None:
@@ -63,6 +64,7 @@ def test_no_moment_of_a_step_or_of_a_checkpoint_matters(kind: str, tmp_path: Pat
 
 
 @pytest.mark.soak
+@pytest.mark.skipif("REELGYM_SOAK" not in os.environ, reason="many lives of a run; `make soak` runs it")
 @pytest.mark.timeout(LIMIT_SECONDS + 60)
 @pytest.mark.parametrize("kind", ["rl", "sft"])
 def test_twenty_kills_from_outside_at_random_moments_change_nothing(kind: str, tmp_path: Path) -> None:

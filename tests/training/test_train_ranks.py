@@ -110,6 +110,7 @@ def test_a_rank_without_any_group_keeps_nobody_waiting_and_changes_nothing(form:
 
 
 @pytest.mark.soak
+@pytest.mark.skipif("REELGYM_SOAK" not in os.environ, reason="four runs of two ranks; `make soak` runs it")
 @pytest.mark.timeout(4 * LIMIT_SECONDS)
 def test_a_sharded_run_is_saved_whole_and_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"steps": 2, "save_every": 2, "schedule": "constant"}
