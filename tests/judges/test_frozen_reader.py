@@ -62,7 +62,7 @@ class Solver:
 
     def sample(self, prompts: Sequence[str], *, n: int, params: object, streams: None) -> list[list[SimpleNamespace]]:
         self.asked += len(prompts)
-        return [[SimpleNamespace(text=self._reply(prompt))] for prompt in prompts]
+        return [[SimpleNamespace(text=self._reply(prompt), ids=[0, 1])] for prompt in prompts]
 
     def _reply(self, prompt: str) -> str:
         where = {place: number for number, place in re.findall(r"Candidate (\d) is at the (\w+)", prompt)}
