@@ -17,12 +17,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
-from reelgym.data.sample import Sample, Split
-from reelgym.errors import RequestError
+from reelgym.data.sample import Sample
 from reelgym.scoring import Score, answer_text, corrected
 from reelgym.scoring import intervals as several
 from reelgym.scoring.choice import LETTERS, choice_parts, parse_choice
@@ -30,9 +29,9 @@ from reelgym.scoring.lenient import final_text, find_choice, find_number, find_o
 from reelgym.scoring.number import parse_number
 from reelgym.scoring.parse import parse_indices
 from reelgym.scoring.span import Span, parse_span, span_chance, span_parts
-from reelgym.tasks.base import MediaReader, Task
+from reelgym.tasks.base import MediaReader
 from reelgym.tasks.labelled import KINDS as LABELLED
-from reelgym.video import Frames, FrameSpec, Video
+from reelgym.tasks.recorded import Recorded
 
 Parts = dict[str, float]
 Grounded = tuple[int, Span | None]
@@ -188,33 +187,14 @@ KINDS: dict[str, Kind] = {
 """Kinds of answers by name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkConfig:
-    """Nothing to set: what decides is in the benchmark's spec."""
-
-
-class BenchmarkQuestion(Task):
+class BenchmarkQuestion(Recorded):
     """Answer a question of a benchmark; made by `reelgym eval NAME --data FOLDER`, not by `synth`."""
 
     name: ClassVar[str] = "benchmark"
     version: ClassVar[int] = 1
-    Config: ClassVar[type[Any]] = BenchmarkConfig
-
-    def wanted_frames(self) -> int:
-        """Refuse: see `generate`."""
-        _refuse()
-
-    def spec(self, fps: float) -> FrameSpec:
-        """Refuse: see `generate`."""
-        _refuse()
-
-    def shown(self, video: Video, fps: float) -> FrameSpec:
-        """Refuse: see `generate`."""
-        _refuse()
-
-    def generate(self, video: Video, frames: Frames, *, seed: int, split: Split, count: int) -> Iterator[Sample]:
-        """Refuse: questions of benchmarks are read from their files."""
-        _refuse()
+    refusal: ClassVar[str] = (
+        "questions of benchmarks are not cut from video: read them with `reelgym eval NAME --data FOLDER`"
+    )
 
     def score(self, reply: str, sample: Sample) -> Score:
         """Return the score of the lenient reading, with the strict one beside it; unreadable earns 0 in every part."""
@@ -260,9 +240,3 @@ def _chances(kind: Kind, sample: Sample) -> Parts:
     """Return the chance of every measure; that of `strict` is the value's, and every valid answer can be read."""
     chances = kind.chance(sample)
     return chances | {"strict": chances[kind.value], "read_strictly": 1.0}
-
-
-def _refuse() -> NoReturn:
-    raise RequestError(
-        "questions of benchmarks are not cut from video: read them with `reelgym eval NAME --data FOLDER`"
-    )

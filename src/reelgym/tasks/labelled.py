@@ -15,20 +15,19 @@ are Charades-STA's (arXiv 1705.02101). Where we differ is said in `scoring.numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
-from reelgym.data.sample import Sample, Split
-from reelgym.errors import RequestError
+from reelgym.data.sample import Sample
 from reelgym.scoring import Score, answer_text, corrected
 from reelgym.scoring import published as papers
 from reelgym.scoring.choice import LETTERS, choice_chance, choice_parts, parse_choice
 from reelgym.scoring.number import number_parts, parse_number
 from reelgym.scoring.span import parse_span, span_chance, span_parts
 from reelgym.scoring.words import parse_words, word_parts
-from reelgym.tasks.base import MediaReader, Task
-from reelgym.video import Frames, FrameSpec, Video
+from reelgym.tasks.base import MediaReader
+from reelgym.tasks.recorded import Recorded
 
 Parts = dict[str, float]
 
@@ -118,33 +117,14 @@ KINDS: dict[str, Kind] = {
 """Kinds of answers by name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelledConfig:
-    """Nothing to set: what decides is in the records."""
-
-
-class Labelled(Task):
+class Labelled(Recorded):
     """Answer a labelled question about a video; made by `reelgym import`, not by `synth` (arXiv 2511.11113)."""
 
     name: ClassVar[str] = "labelled"
     version: ClassVar[int] = 1
-    Config: ClassVar[type[Any]] = LabelledConfig
-
-    def wanted_frames(self) -> int:
-        """Refuse: see `generate`."""
-        _refuse()
-
-    def spec(self, fps: float) -> FrameSpec:
-        """Refuse: see `generate`."""
-        _refuse()
-
-    def shown(self, video: Video, fps: float) -> FrameSpec:
-        """Refuse: see `generate`."""
-        _refuse()
-
-    def generate(self, video: Video, frames: Frames, *, seed: int, split: Split, count: int) -> Iterator[Sample]:
-        """Refuse: labelled samples are imported."""
-        _refuse()
+    refusal: ClassVar[str] = (
+        "labelled samples are not cut from video: make them with `reelgym import FILE --videos DIR`"
+    )
 
     def score(self, reply: str, sample: Sample) -> Score:
         """Return the score of a reply by the sample's kind of answer; an invalid one has 0 in every raw part."""
@@ -184,7 +164,3 @@ def _chances(sample: Sample) -> Parts:
     name = sample.evidence["kind"]
     chances = KINDS[name].chance(sample)
     return chances | ({"published": chances[KINDS[name].value]} if name in papers.KINDS else {})
-
-
-def _refuse() -> NoReturn:
-    raise RequestError("labelled samples are not cut from video: make them with `reelgym import FILE --videos DIR`")
