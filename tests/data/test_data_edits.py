@@ -213,7 +213,7 @@ def test_the_blind_probe_hides_what_is_drawn() -> None:
     drawn = Edit("shape", ("circle", 0.5, 0.5, 0.4, 0.0, 255, 0, 0))
     parts = (Clip(video="full:v", spec=SPEC, times=(0.0,), edits=(drawn,)),)
     sample = Sample(id="a", task="mvp", messages=(Message("user", parts),), answer=[1], split="test")
-    (part,) = probes.blind(sample).messages[0].parts
+    (part,) = probes.get("blind").shown(sample, probes.Among([])).messages[0].parts
     assert isinstance(part, Clip)
     assert (Media(Store(Path("unused")), {})(part) == 128).all()
 
@@ -222,6 +222,7 @@ def test_shuffling_deals_frames_only_between_clips_edited_alike() -> None:
     turned = (Edit("rotate", (180,)),)
     clips = [Clip(video="v", spec=SPEC, times=(t, t + 1), edits=e) for t, e in ((0.0, ()), (2.0, ()), (4.0, turned))]
     sample = Sample(id="a", task="mvp", messages=(Message("user", tuple(clips)),), answer=[1], split="test")
-    shown = [part for part in probes.shuffled_context(sample, 1).messages[0].parts if isinstance(part, Clip)]
+    shuffled = probes.get("shuffled").shown(sample, probes.Among([], 1))
+    shown = [part for part in shuffled.messages[0].parts if isinstance(part, Clip)]
     assert sorted([*shown[0].times, *shown[1].times]) == [0.0, 1.0, 2.0, 3.0]
     assert shown[2].times == (5.0, 4.0) and [clip.edits for clip in shown] == [(), (), turned]

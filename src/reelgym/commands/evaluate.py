@@ -38,7 +38,7 @@ def evaluate(
         list[str],
         typer.Option("--model", help="As for train; a run: its best checkpoint; openai:NAME@URL; replies:FILE."),
     ],
-    probes: Annotated[str, typer.Option(metavar="NAME,...", help="What to take away: blind, shuffled_context.")] = "",
+    probes: Annotated[str, typer.Option(metavar="NAME,...", help="What to take away: `reelgym list probes`.")] = "",
     prompt: Annotated[
         str, typer.Option(metavar="auto|direct|tagged|both", help="auto: the run's own, else both.")
     ] = "auto",
@@ -76,9 +76,7 @@ def evaluate(
     from reelgym.recipes import proving
     from reelgym.training import checkpoint
 
-    wanted = [name for name in probes.split(",") if name]
-    for name in wanted:
-        get(name)
+    wanted = list(dict.fromkeys(get(name).name for name in probes.split(",") if name))
     folder = out or Path("evals", Path(questions).resolve().name)
     manners = speakers.Manners(
         folder=folder,

@@ -21,7 +21,7 @@ def show_list(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help="tasks, recipes, benchmarks, tools, rewards, algorithms, records (import), formats (export)",
+            help="tasks, recipes, benchmarks, probes, tools, rewards, algorithms, records (import), formats (export)",
         ),
     ] = None,
     as_json: Json = False,
@@ -32,8 +32,13 @@ def show_list(
     """
     from reelgym import registry
 
-    rooms = {"benchmarks": "evaluation.benchmarks", "records": "synthesis.labelled", "formats": "synthesis.export"}
-    kinds = ("tasks", "recipes", "benchmarks", "tools", "rewards", "algorithms", "records", "formats")
+    rooms = {
+        "benchmarks": "evaluation.benchmarks",
+        "probes": "evaluation.probes",
+        "records": "synthesis.labelled",
+        "formats": "synthesis.export",
+    }
+    kinds = ("tasks", "recipes", "benchmarks", "probes", "tools", "rewards", "algorithms", "records", "formats")
     if kind is not None and kind not in kinds:
         raise unknown("kind", kind, kinds)
     found = {

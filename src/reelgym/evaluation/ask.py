@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reelgym.data.sample import Sample
 from reelgym.data.templates import INSTRUCTIONS
 from reelgym.errors import RequestError, unknown
+from reelgym.evaluation.probes import apply
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import STORED_VARIANT, OutOfBudget, Progress, evaluate
 from reelgym.evaluation.speakers import STORED, Speaker, is_speaker
@@ -86,15 +87,19 @@ def ask(
         seed: Of the probes.
         settings: Whatever else the numbers depend on; stored with them.
         stage: From a piece of work's name to what is told (done, in all).
-        speaker: Who replies where `models.load` knows no such model; stored replies know no probes.
+        speaker: Who replies where `models.load` knows no such model.
+
+    Raises:
+        RequestError: A probe that has no meaning for any sample, or that stored replies were not made under.
 
     Returns:
         By name: `VARIANT`, and `VARIANT-PROBE`; without those that a budget pays nothing for.
     """
-    if probes and model.startswith(STORED):
-        raise RequestError(
-            f"{model}: probes change what is shown, and stored replies saw one thing: leave --probes out"
-        )
+    for probe in probes:
+        # Before anything is loaded or paid: a probe without meaning is an error, as are replies that never saw it.
+        apply(probe, samples, seed)
+        if speaker is not None:
+            speaker.under(probe)
     policy: Policy | Speaker
     if speaker is None:
         from reelgym import models

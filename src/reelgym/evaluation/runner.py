@@ -56,7 +56,8 @@ def evaluate(
         samples: What to ask; every id once.
         media: Turns an image or clip into its pixels, as the policy's `encode` wants it.
         variant: Which instruction is appended: `direct` or `tagged`.
-        probe: Name of a probe applied to every sample, or None. The reply is scored against the plain sample.
+        probe: Name of a probe, or None. What it has no meaning for is left out and told in the settings; a reply is
+            scored against what is right under it.
         max_tokens: Cap of a reply; one that reaches it is marked `length`.
         batch: Prompts decoded together.
         seed: Of the probe.
@@ -73,13 +74,14 @@ def evaluate(
     start = time.monotonic()
     if len({sample.id for sample in samples}) != len(samples) or not samples:
         raise RequestError(f"{len(samples)} samples: an evaluation takes at least one, and each id once")
-    change = probes.get(probe) if probe is not None else None
+    probe = None if probe is None else probes.get(probe).name
+    applied = None if probe is None else probes.apply(probe, samples, seed)
+    samples = samples if applied is None else applied.samples
     speaker = policy if isinstance(policy, Speaker) else Local(policy, sampler or _local(policy), batch)
-    shown = [sample if change is None else change(sample, seed) for sample in samples]
-    asked = [(one.id, _asking(one, variant)) for one in shown]
+    asked = [(one.id, _asking(one, variant)) for one in samples]
     rows: dict[int, Row] = {}
     timed: dict[int, float] = {}
-    for group in speaker.answers(asked, media, max_tokens):
+    for group in speaker.under(probe).answers(asked, media, max_tokens):
         for place, said in group:
             row = grade(samples[place], said.text, stop=said.stop, tokens=said.tokens)
             told = {"reason": said.reason, "prompt_tokens": said.prompt_tokens}
@@ -103,13 +105,18 @@ def evaluate(
         max_tokens=max_tokens,
         rows=found,
         seconds=math.fsum(timed.values()) if timed else time.monotonic() - start,
-        settings=_with_partial({**(settings or {}), **speaker.about()}, found, len(samples)),
+        settings=_with_partial({**(settings or {}), **speaker.about(), **_lost(applied)}, found, len(samples)),
     )
 
 
 def _asking(sample: Sample, variant: str) -> tuple[Message, ...]:
     """Return the prompt; nobody knows what stored replies were asked with."""
     return sample.messages if variant == STORED_VARIANT else templates.with_instruction(sample.messages, variant)
+
+
+def _lost(applied: probes.Applied | None) -> dict[str, str]:
+    """Return what a probe left out, as a setting."""
+    return {"left_out": applied.told()} if applied is not None and applied.left_out else {}
 
 
 def _with_partial(settings: dict[str, Any], rows: Sequence[Row], wanted: int) -> dict[str, Any]:

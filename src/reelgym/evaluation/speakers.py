@@ -6,6 +6,7 @@ import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -73,6 +74,10 @@ class Speaker(ABC):
             media: Turns an image or clip into its pixels.
             max_tokens: Cap of a reply.
         """
+
+    def under(self, probe: str | None) -> Speaker:
+        """Return who replies under a probe: itself, since it sees what is shown."""
+        return self
 
     def about(self) -> dict[str, Any]:
         """Return what else the replies depend on, JSON; told after they came."""
@@ -242,29 +247,48 @@ def prompt_tokens(messages: Sequence[Message]) -> int:
 
 
 class Stored(Speaker):
-    """Replies made elsewhere: a table with the columns `id` and `reply`, ids as in the dataset."""
+    """Replies made elsewhere: a table with the columns `id` and `reply`, ids as in the dataset.
+
+    A column `probe` names the probe that a reply was made under; empty or absent, it was made to the plain question.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read the file (CSV, TSV, JSON, JSON lines or Parquet).
 
         Raises:
-            RequestError: No such file, a row without `id` or `reply`, or two of one id.
+            RequestError: No such file, a row without `id` or `reply`, or two of one id under one probe.
         """
-        self._replies: dict[str, str] = {}
+        self._held: dict[str, dict[str, str]] = {}
         for number, row in rows(path):
             if isinstance(row, str):
                 raise RequestError(f"{path} row {number}: {row}")
             if not isinstance(row.get("id"), str) or not isinstance(row.get("reply"), str):
                 raise RequestError(f"{path} row {number}: it needs the columns id and reply, both text")
-            if row["id"] in self._replies:
+            replies = self._held.setdefault(str(row.get("probe") or ""), {})
+            if row["id"] in replies:
                 raise RequestError(f"{path} row {number}: a second reply to {row['id']}; keep one of each id")
-            self._replies[row["id"]] = row["reply"]
-        self._path, self._digest = path, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+            replies[row["id"]] = row["reply"]
+        self._path, self._digest, self._probe = path, hashlib.sha256(path.read_bytes()).hexdigest()[:16], ""
+
+    def under(self, probe: str | None) -> Speaker:
+        """Return the replies made under a probe.
+
+        Raises:
+            RequestError: There are none: nobody can say now what would have been replied.
+        """
+        if probe and probe not in self._held:
+            raise RequestError(
+                f"{self._path} has no replies under the probe {probe}: give rows with {probe} in a column probe, or "
+                "leave it out of --probes"
+            )
+        found = copy(self)
+        found._probe = probe or ""
+        return found
 
     def answers(self, asked: Sequence[Asked], media: MediaReader, max_tokens: int) -> Iterator[list[tuple[int, Said]]]:
         """See `Speaker.answers`; an id without a reply failed."""
         missing = Said(text="", outcome="failed", reason=f"{self._path.name} has no reply to it")
-        found = [self._replies.get(name) for name, _ in asked]
+        found = [self._held.get(self._probe, {}).get(name) for name, _ in asked]
         if all(reply is None for reply in found):
             raise RequestError(
                 f"{self._path} has no reply to any of {len(asked)} questions (the first is {asked[0][0]}): its ids are "
