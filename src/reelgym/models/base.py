@@ -95,6 +95,13 @@ class Policy:
         """
         return prompts.encode(self, messages, media, generate=generate)
 
+    def encode_all(self, every: Sequence[Sequence[Message]], media: Media, *, generate: bool = True) -> list[Prompt]:
+        """Return what `encode` returns for each of several lists of messages.
+
+        An image or clip that several of them show is read and cut into patches once, and held once.
+        """
+        return prompts.encode_all(self, every, media, generate=generate)
+
     def encode_reply_to(self, messages: Sequence[Message], media: Media) -> Prompt:
         """Return what a chat adds after a completion that has ended, up to where the assistant writes again.
 

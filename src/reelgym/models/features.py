@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -117,3 +118,14 @@ def size_bytes(features: Features) -> int:
     """Return the bytes of all levels."""
     levels = [*features.pooled.values(), *(level for found in features.deepstack.values() for level in found)]
     return sum(level.numel() * level.element_size() for level in levels)
+
+
+def moved(features: Features, device: torch.device) -> Features:
+    """Return features on another device."""
+
+    def to(value: Tensor) -> Tensor:
+        return value.to(device)
+
+    pooled = {kind: to(value) for kind, value in features.pooled.items()}
+    deepstack = {kind: [to(level) for level in levels] for kind, levels in features.deepstack.items()}
+    return replace(features, pooled=pooled, deepstack=deepstack)

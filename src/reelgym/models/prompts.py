@@ -47,7 +47,13 @@ class _Seen:
 
 def encode(policy: Policy, messages: Sequence[Message], media: Media, *, generate: bool) -> Prompt:
     """Return the prompt of messages; see `Policy.encode`."""
-    return _encoded(policy, render(policy.tokenizer, messages, generate=generate), messages, media)
+    return encode_all(policy, [messages], media, generate=generate)[0]
+
+
+def encode_all(policy: Policy, every: Sequence[Sequence[Message]], media: Media, *, generate: bool) -> list[Prompt]:
+    """Return the prompt of each list of messages; see `Policy.encode_all`."""
+    cut = _Cut(policy, media)
+    return [_encoded(policy, render(policy.tokenizer, one, generate=generate), one, cut) for one in every]
 
 
 def encode_reply_to(policy: Policy, messages: Sequence[Message], media: Media) -> Prompt:
@@ -61,12 +67,38 @@ def encode_reply_to(policy: Policy, messages: Sequence[Message], media: Media) -
             f"the chat template of {policy.source} does not end an assistant's turn with {end}: "
             "use a folder whose template does, or give every turn a prompt of its own"
         )
-    return _encoded(policy, after.removeprefix(end), messages, media)
+    return _encoded(policy, after.removeprefix(end), messages, _Cut(policy, media))
 
 
-def _encoded(policy: Policy, text: str, messages: Sequence[Message], media: Media) -> Prompt:
+class _Cut:
+    """Images and clips cut into patches: each once, however many prompts show it."""
+
+    def __init__(self, policy: Policy, media: Media) -> None:
+        self.media = media
+        self._policy = policy
+        self._seen: dict[Image | Clip, _Seen] = {}
+        self._joined: dict[tuple[Image | Clip, ...], dict[str, torch.Tensor]] = {}
+
+    def seen(self, parts: Sequence[Image | Clip]) -> list[_Seen]:
+        for part in parts:
+            if part not in self._seen:
+                self._seen[part] = _see(self._policy, part, self.media(part))
+        return [self._seen[part] for part in parts]
+
+    def patches(self, parts: tuple[Image | Clip, ...]) -> dict[str, torch.Tensor]:
+        """Return the patches of each kind; prompts of the same media hold the same tensors."""
+        if parts not in self._joined:
+            seen = self.seen(parts)
+            kinds = sorted({item.kind for item in seen})
+            found = {kind: np.concatenate([item.patches for item in seen if item.kind == kind]) for kind in kinds}
+            self._joined[parts] = {kind: torch.from_numpy(value) for kind, value in found.items()}
+        return dict(self._joined[parts])
+
+
+def _encoded(policy: Policy, text: str, messages: Sequence[Message], cut: _Cut) -> Prompt:
     """Return the prompt of a template's text and the media it shows."""
-    seen = [_see(policy, part, media(part)) for m in messages for part in m.parts if not isinstance(part, Text)]
+    parts = tuple(part for message in messages for part in message.parts if not isinstance(part, Text))
+    seen = cut.seen(parts)
     text = _fill(policy, text, seen)
     ids, blocks = _count_out(policy, policy.tokenizer(text, add_special_tokens=False)["input_ids"], seen)
     positions = place(blocks)
@@ -74,13 +106,13 @@ def _encoded(policy: Policy, text: str, messages: Sequence[Message], media: Medi
     return Prompt(
         ids=torch.tensor(ids, dtype=torch.int64),
         positions=positions,
-        patches={k: torch.from_numpy(np.concatenate([s.patches for s in seen if s.kind == k])) for k in kinds},
+        patches=cut.patches(parts),
         grids={k: torch.tensor([s.grid for s in seen if s.kind == k], dtype=torch.int64) for k in kinds},
         next_position=int(positions[:, -1].max()) + 1,
         time_error_seconds=max((s.error_seconds for s in seen), default=0.0),
         repeated_frames=sum(s.repeated for s in seen if s.kind == "video"),
         messages=tuple(messages),
-        media=media,
+        media=cut.media,
         names={k: tuple(s.name for s in seen if s.kind == k) for k in kinds},
     )
 

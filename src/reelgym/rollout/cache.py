@@ -1,4 +1,4 @@
-"""Keys and values of a wave of groups: each prompt's once, each completion's own; and attention over both.
+"""Keys and values of a wave of groups: what several rows read once, each completion's own; and attention over both.
 
 Shapes: n prompts of a block, P keys of its longest, B rows (completions in the batch), S rows of the largest group,
 H query heads, K key/value heads, H = K * R, D head size, C tokens a row can hold.
@@ -84,31 +84,38 @@ class _Block:
         return _Block(keys, values, mask, [count for count in members if count])
 
 
-class GroupCache:
-    """A layout for one new token per row: over the prompt of the row's group and over the row itself.
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Texts of the packed row that a cache takes over.
 
-    Rows stand group by group in the order of the prompts. All rows hold equally many tokens of their own, `length`;
+    Attributes:
+        rect: Where they stand.
+        lengths: Their tokens.
+        members: How many rows of the batch attend to each.
+    """
+
+    rect: Rectangle
+    lengths: Sequence[int]
+    members: Sequence[int]
+
+
+class GroupCache:
+    """A layout for one new token per row: over what the row shares with others and over the row itself.
+
+    Rows stand group by group in the order of what is held. All rows hold equally many tokens of their own, `length`;
     after a forward pass the caller adds 1 to it.
     """
 
-    def __init__(self, prefill: Prefill, lengths: Sequence[int], n: int) -> None:
-        """Take over the prompts' keys and values.
+    def __init__(self, prefill: Prefill, levels: Sequence[Sequence[Held]]) -> None:
+        """Take over keys and values.
 
         Args:
             prefill: After its forward pass.
-            lengths: Tokens of each prompt, in the order of the row.
-            n: Completions per prompt.
+            levels: Of each, what all rows attend to in their order: prompts alone, or shared prefixes and then ends.
         """
         self.length = 0
         self._own: dict[int, tuple[Tensor, Tensor]] = {}
-        self._blocks: list[_Block] = []
-        done = 0
-        for rect in prefill.layout.sequences:
-            keys = {layer: rect.take(tensor).contiguous() for layer, tensor in prefill.keys.items()}
-            values = {layer: rect.take(tensor).contiguous() for layer, tensor in prefill.values.items()}
-            mask = _ends(rect, lengths[done : done + rect.rows], keys[0])
-            self._blocks.append(_Block(keys, values, mask, [n] * rect.rows))
-            done += rect.rows
+        self._levels = [[_taken(prefill, held) for held in level] for level in levels]
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, *, scale: float) -> Tensor:
         """Return (B, 1, H, D) from query (B, H, 1, D), key and value (B, K, 1, D), which join the rows' own."""
@@ -118,25 +125,28 @@ class GroupCache:
         keys[:, :, self.length] = key[:, :, 0]
         values[:, :, self.length] = value[:, :, 0]
         grouped = query.reshape(rows, heads, -1, size)
-        own, own_norm = attend(grouped, keys[:, :, :stop], values[:, :, :stop], causal=False, scale=scale)
-        parts: list[tuple[Tensor, Tensor]] = []
-        start = 0
-        for block in self._blocks:
-            end = start + sum(block.members)
-            parts.append(block.attend(layer, grouped[start:end], scale))
-            start = end
-        shared, norm = parts[0] if len(parts) == 1 else (torch.cat(part) for part in zip(*parts, strict=True))
-        return merge(own, own_norm, shared, norm)[0].reshape(rows, 1, -1, size)
+        found, norm = attend(grouped, keys[:, :, :stop], values[:, :, :stop], causal=False, scale=scale)
+        for blocks in self._levels:
+            parts = []
+            start = 0
+            for block in blocks:
+                end = start + sum(block.members)
+                parts.append(block.attend(layer, grouped[start:end], scale))
+                start = end
+            shared = parts[0] if len(parts) == 1 else [torch.cat(part) for part in zip(*parts, strict=True)]
+            found, norm = merge(found, norm, *shared)
+        return found.reshape(rows, 1, -1, size)
 
     def keep(self, alive: Tensor) -> None:
         """Let the rows where `alive` (B,) is False leave the batch."""
         places = alive.nonzero()[:, 0]
         for layer, (keys, values) in self._own.items():
             self._own[layer] = keys.index_select(0, places), values.index_select(0, places)
-        flags = torch.split(alive, [count for block in self._blocks for count in block.members])
-        left = iter([int(flag.sum()) for flag in flags])
-        blocks = [block.keep([next(left) for _ in block.members]) for block in self._blocks]
-        self._blocks = [block for block in blocks if block is not None]
+        for level, blocks in enumerate(self._levels):
+            flags = torch.split(alive, [count for block in blocks for count in block.members])
+            left = iter([int(flag.sum()) for flag in flags])
+            kept = [block.keep([next(left) for _ in block.members]) for block in blocks]
+            self._levels[level] = [block for block in kept if block is not None]
 
     def _room(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows' own keys and values, (B, K, C, D) each with C above `length`."""
@@ -148,6 +158,12 @@ class GroupCache:
             keys, values = (torch.cat([tensor, torch.empty_like(tensor)], 2) for tensor in (keys, values))
             self._own[layer] = keys, values
         return keys, values
+
+
+def _taken(prefill: Prefill, held: Held) -> _Block:
+    keys = {layer: held.rect.take(tensor).contiguous() for layer, tensor in prefill.keys.items()}
+    values = {layer: held.rect.take(tensor).contiguous() for layer, tensor in prefill.values.items()}
+    return _Block(keys, values, _ends(held.rect, held.lengths, keys[0]), list(held.members))
 
 
 def _ends(rect: Rectangle, lengths: Sequence[int], like: Tensor) -> Tensor | None:

@@ -13,14 +13,17 @@ from reelgym.data.segments import segment
 from reelgym.data.trajectory import Stop, Turn
 from reelgym.errors import RequestError
 from reelgym.models import attention
-from reelgym.models.attention import PackedLayout, rectangles
+from reelgym.models.features import moved
 from reelgym.rollout.base import SamplingParams
 from reelgym.rollout.cache import GroupCache, Prefill
 from reelgym.rollout.choose import choose, logprobs
+from reelgym.rollout.sharing import Prefix, order, plain_row, shared_row, shown
+from reelgym.rollout.sharing import prefixes as find_prefixes
 from reelgym.rollout.streams import Streams
 
 if TYPE_CHECKING:
     from reelgym.models.base import Features, Policy, Prompt
+    from reelgym.models.features import KeptFeatures
 
 __all__ = ["LocalSampler", "SamplingParams"]
 
@@ -35,13 +38,24 @@ class LocalSampler:
         policy: The policy; used as it is at each call.
         max_rows: Completions decoded at once, rounded down to whole groups (at least one). Several prompts of
             different lengths share a batch.
+        share_prefixes: Prompts that show the same media are read up to their first difference once, and the tower runs
+            once for all of them. The same numbers but for rounding.
+        kept: Where features of a frozen tower are looked up before it runs, and kept; None for nowhere.
     """
 
-    def __init__(self, policy: Policy, *, max_rows: int = 256) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        max_rows: int = 256,
+        share_prefixes: bool = False,
+        kept: KeptFeatures | None = None,
+    ) -> None:
         """Take a policy; see the class."""
         if max_rows < 1:
             raise RequestError(f"max_rows={max_rows} is below 1: give the completions to decode at once")
         self.policy, self.max_rows = policy, max_rows
+        self.share_prefixes, self.kept = share_prefixes, kept
 
     def sample(
         self,
@@ -71,19 +85,49 @@ class LocalSampler:
         attention.install(self.policy.model)
         was_training = self.policy.model.training
         self.policy.model.eval()
-        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place].ids))
-        size = max(1, self.max_rows // n)
         found: dict[int, list[Turn]] = {}
-        for start in range(0, len(order), size):
-            places = order[start : start + size]
+        for prefixes in self._waves(prompts, max(1, self.max_rows // n)):
+            places = order(prefixes)
             wave = [prompts[place] for place in places]
-            with torch.no_grad():
-                seen = self.policy.features(wave) if features is None else [features[place] for place in places]
+            inside = _counted(prefixes)
+            seen = self._features(wave) if features is None else [features[place] for place in places]
             draws = None if streams is None else _draws(streams, places, n, params)
-            rows = _Wave(self.policy, wave, seen, n=n, params=params, draws=draws).run()
+            rows = _Wave(self.policy, wave, seen, inside, n=n, params=params, draws=draws).run()
             found |= {place: rows[i * n : (i + 1) * n] for i, place in enumerate(places)}
         self.policy.model.train(was_training)
         return [found[place] for place in range(len(prompts))]
+
+    def _waves(self, prompts: Sequence[Prompt], size: int) -> list[list[Prefix]]:
+        """Return what is decoded together: at most `size` prompts each, shared prefixes whole where they fit."""
+        if not self.share_prefixes:
+            alone = [Prefix((p,), 0) for p in sorted(range(len(prompts)), key=lambda place: len(prompts[place].ids))]
+            return [alone[start : start + size] for start in range(0, len(alone), size)]
+        waves: list[list[Prefix]] = []
+        room = 0
+        placeholders = torch.tensor(list(self.policy.placeholder_ids.values()))
+        for prefix in (part for whole in find_prefixes(prompts, placeholders) for part in whole.cut(size)):
+            if not waves or len(prefix.places) > room:
+                waves.append([])
+                room = size
+            waves[-1].append(prefix)
+            room -= len(prefix.places)
+        return waves
+
+    def _features(self, prompts: Sequence[Prompt]) -> list[Features]:
+        """Return the features of prompts; where prefixes are shared the tower runs once for the same media."""
+        keys = [(self.share_prefixes and shown(prompt)) or place for place, prompt in enumerate(prompts)]
+        first: dict[object, Prompt] = {}
+        for key, prompt in zip(keys, prompts, strict=True):
+            first.setdefault(key, prompt)
+        found = {key: kept for key in first if self.kept and (kept := self.kept.load(first[key]))}
+        missing = [key for key in first if key not in found]
+        with torch.no_grad():
+            made = self.policy.features([first[key] for key in missing])
+        for key, features in zip(missing, made, strict=True):
+            found[key] = features
+            if self.kept:
+                self.kept.save(first[key], features)
+        return [moved(found[key], self.policy.device) for key in keys]
 
 
 class _Wave:
@@ -94,12 +138,14 @@ class _Wave:
         policy: Policy,
         prompts: Sequence[Prompt],
         features: Sequence[Features],
+        prefixes: Sequence[Prefix],
         *,
         n: int,
         params: SamplingParams,
         draws: Tensor | None,
     ) -> None:
         self.policy, self.prompts, self.features, self.n, self.params = policy, prompts, features, n, params
+        self.prefixes = prefixes
         self.device = policy.device
         self.draws = None if draws is None else draws.to(self.device)
         """(B, max_tokens) float64."""
@@ -140,18 +186,18 @@ class _Wave:
 
     def _prefill(self) -> tuple[Tensor, GroupCache]:
         """Return the logits (B, V) of the first tokens and the cache of the prompts, run as one packed row."""
-        lengths = [len(prompt.ids) for prompt in self.prompts]
-        prefill = Prefill(PackedLayout(rectangles(lengths, self.device)))
+        row = shared_row if any(prefix.tokens for prefix in self.prefixes) else plain_row
+        packed = row(self.prompts, self.features, self.prefixes, self.n, self.device)
+        prefill = Prefill(packed.layout)
         output = self.policy.hidden(
-            torch.cat([prompt.ids for prompt in self.prompts]).to(self.device)[None],
-            torch.cat([prompt.positions for prompt in self.prompts], 1).to(self.device)[:, None],
-            features=self.features,
+            packed.ids[None],
+            packed.positions[:, None],
+            features=packed.features,
             layout=prefill,
             attention_mask=self.mask,
         )
-        last = torch.tensor(lengths, device=self.device).cumsum(0) - 1
-        logits = self.policy.logits(attention.states(output)[0, last]).repeat_interleave(self.n, 0)
-        return logits, GroupCache(prefill, lengths, self.n)
+        logits = self.policy.logits(attention.states(output)[0, packed.last]).repeat_interleave(self.n, 0)
+        return logits, GroupCache(prefill, packed.held)
 
     def _forward(self, tokens: Tensor, positions: Tensor, cache: GroupCache) -> Tensor:
         """Return the logits (b, V) after `tokens` (b,) at `positions` (b,)."""
@@ -201,6 +247,12 @@ class _Wave:
             )
             turns.append(turn)
         return turns
+
+
+def _counted(prefixes: Sequence[Prefix]) -> list[Prefix]:
+    """Return prefixes whose places count through their own prompts, 0 being the first one's."""
+    at = iter(range(sum(len(prefix.places) for prefix in prefixes)))
+    return [Prefix(tuple(next(at) for _ in prefix.places), prefix.tokens) for prefix in prefixes]
 
 
 def _check_counts(prompts: int, streams: Streams | None, features: Sequence[Features] | None) -> None:

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from reelgym.data.messages import Message
 from reelgym.errors import RequestError
-from reelgym.models.features import Blobs, KeptFeatures, size_bytes
+from reelgym.models.features import Blobs, KeptFeatures, moved, size_bytes
 from reelgym.models.recompute import recomputed
 from reelgym.training.config import Media, TrainConfig
 
@@ -94,14 +93,3 @@ class Inputs:
     def _size(self, key: str) -> int:
         patches = sum(value.numel() * value.element_size() for value in self._prompts[key].patches.values())
         return patches + (size_bytes(self._features[key]) if key in self._features else 0)
-
-
-def moved(features: Features, device: torch.device) -> Features:
-    """Return features on another device."""
-
-    def to(value: Tensor) -> Tensor:
-        return value.to(device)
-
-    pooled = {kind: to(value) for kind, value in features.pooled.items()}
-    deepstack = {kind: [to(level) for level in levels] for kind, levels in features.deepstack.items()}
-    return replace(features, pooled=pooled, deepstack=deepstack)
