@@ -52,6 +52,16 @@ def turn(text: str, stop: str = "eos") -> Turn:
     )
 
 
+class Asked(SimpleNamespace):
+    """A prompt of 7 tokens."""
+
+    def __init__(self, messages: tuple[Message, ...]) -> None:
+        super().__init__(messages=messages)
+
+    def __len__(self) -> int:
+        return 7
+
+
 class Script:
     """A policy and sampler in one: records what was asked, replies by `answer(messages) -> (text, stop)`."""
 
@@ -62,7 +72,10 @@ class Script:
 
     def encode(self, messages: tuple[Message, ...], media: Any, *, generate: bool = True) -> Any:
         self.asked.append(messages)
-        return SimpleNamespace(messages=messages)
+        return Asked(messages)
+
+    def encode_all(self, every: Sequence[tuple[Message, ...]], media: Any, *, generate: bool = True) -> list[Any]:
+        return [self.encode(messages, media) for messages in every]
 
     def sample(self, prompts: Sequence[Any], *, n: int, params: Any, streams: Any, features: Any = None) -> Any:
         self.calls.append((len(prompts), n, params, streams))

@@ -114,6 +114,7 @@ def evaluate(
                 settings=settings,
                 stage=bars.stage,
                 speaker=who,
+                journal=speakers.journal_of(name, folder),
             )
             say("" if asked else f"{name}: the budget pays for none of {len(samples)} questions")
             made |= {f"{labels[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}

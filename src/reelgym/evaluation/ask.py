@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reelgym.data.sample import Sample
 from reelgym.data.templates import INSTRUCTIONS
@@ -16,9 +16,6 @@ from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import STORED_VARIANT, OutOfBudget, Progress, evaluate
 from reelgym.evaluation.speakers import STORED, Speaker, is_speaker
 from reelgym.tasks.base import MediaReader
-
-if TYPE_CHECKING:
-    from reelgym.models.base import Policy
 
 VARIANTS = ("direct", "tagged")
 
@@ -74,6 +71,7 @@ def ask(
     settings: dict[str, Any] | None = None,
     stage: Callable[[str], Progress] | None = None,
     speaker: Speaker | None = None,
+    journal: Path | None = None,
 ) -> dict[str, Evaluation]:
     """Return the evaluations of one model: under every prompt, and each probe under the better prompt.
 
@@ -88,6 +86,7 @@ def ask(
         settings: Whatever else the numbers depend on; stored with them.
         stage: From a piece of work's name to what is told (done, in all).
         speaker: Who replies where `models.load` knows no such model.
+        journal: File that keeps the replies of a model on this machine, so that a run that was killed goes on.
 
     Raises:
         RequestError: A probe that has no meaning for any sample, or that stored replies were not made under.
@@ -100,19 +99,18 @@ def ask(
         apply(probe, samples, seed)
         if speaker is not None:
             speaker.under(probe)
-    policy: Policy | Speaker
     if speaker is None:
-        from reelgym import models
+        from reelgym.evaluation.local import Local
 
-        policy = models.load(model)
-    else:
-        policy = speaker
+        how = {"variants": variants, "probes": probes, "max_tokens": max_tokens, "seed": seed}
+        with Local.load(model, media, journal) as own:
+            return ask(model, samples, media, **how, settings=settings, stage=stage, speaker=own)  # type: ignore[arg-type]
 
     def one(variant: str, probe: str | None) -> dict[str, Evaluation]:
         name = " ".join(filter(None, ("ask", model, variant, probe)))
         try:
             found = evaluate(
-                policy,
+                speaker,
                 samples,
                 media,
                 variant=variant,

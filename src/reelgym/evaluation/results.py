@@ -51,7 +51,10 @@ class Row:
         facets: What results are broken down by.
         outcome: What became of asking, one of `OUTCOMES`.
         reason: Why an endpoint refused or failed, as it says.
-        prompt_tokens: Tokens read, as an endpoint counts them; 0 where nobody does.
+        prompt_tokens: Tokens read; 0 where nobody counts.
+        frames: Shown, images among them.
+        turns: How often the model wrote; 0 where nobody was asked (floors).
+        seconds: What the reply took, of a batch an equal share; 0 where nobody measured. Equal rows may differ in it.
     """
 
     id: str
@@ -68,6 +71,9 @@ class Row:
     outcome: str = "ok"
     reason: str = ""
     prompt_tokens: int = 0
+    frames: int = 0
+    turns: int = 0
+    seconds: float = field(default=0.0, compare=False)
 
     def number(self, part: str) -> float:
         """Return `value`, a rate as 0 or 1, or a part of the score; NaN where the row has no such part."""
@@ -91,8 +97,8 @@ class Evaluation:
         probe: What was taken away, or None.
         max_tokens: Cap of a reply.
         rows: One per sample, in the samples' order.
-        seconds: Wall clock of asking and scoring; of an endpoint the sum of what every reply took, those of an
-            earlier run included.
+        seconds: What all replies took together, those of an earlier run included; where nobody measures single ones,
+            the wall clock of asking and scoring.
         settings: Whatever else the numbers depend on (dataset digest, commit, versions), JSON.
         metrics: What a benchmark reports of these rows, by name (`metrics.measure`), JSON.
     """
@@ -134,13 +140,15 @@ class Evaluation:
         return clustered_mean(numbers[there], kept, level=level, seed=seed)
 
     def usage(self) -> dict[str, Any]:
-        """Return how asking went: rows by outcome, tokens read and written, and money where a price is stored."""
+        """Return how asking went: rows by outcome, frames, turns, tokens, and money where a price is stored."""
         counts = Counter(row.outcome for row in self.rows)
         read, written = (sum(row.prompt_tokens for row in self.rows), sum(row.tokens for row in self.rows))
         price = self.settings.get("price")
         money = (read * price[0] + written * price[1]) / 1e6 if price else None
         return {
             "outcomes": {name: counts[name] for name in OUTCOMES if counts[name]},
+            "frames": sum(row.frames for row in self.rows),
+            "turns": sum(row.turns for row in self.rows),
             "prompt_tokens": read,
             "completion_tokens": written,
             "money": money,
@@ -256,6 +264,7 @@ _SCHEMA = pa.schema(
     + [("valid", pa.bool_()), ("value", pa.float64()), ("parts", pa.string()), ("chance", pa.string())]
     + [("stop", pa.string()), ("tokens", pa.int64()), ("facets", pa.string())]
     + [("outcome", pa.string()), ("reason", pa.string()), ("prompt_tokens", pa.int64())]
+    + [("frames", pa.int64()), ("turns", pa.int64()), ("seconds", pa.float64())]
 )
 
 

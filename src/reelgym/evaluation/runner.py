@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from reelgym import tasks
 from reelgym.data import templates
-from reelgym.data.messages import Message
+from reelgym.data.messages import Clip, Message, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation import probes
+from reelgym.evaluation.local import Local
 from reelgym.evaluation.results import Evaluation, Row
-from reelgym.evaluation.speakers import Local, Speaker
+from reelgym.evaluation.speakers import Speaker
 from reelgym.tasks.base import MediaReader
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def evaluate(
         batch: Prompts decoded together.
         seed: Of the probe.
         model: The name the result goes by.
-        sampler: Generates instead of `LocalSampler(policy)`.
+        sampler: Generates instead of a `LocalSampler` that shares prefixes.
         settings: Whatever else the numbers depend on; stored with them.
         progress: Called with (samples done, samples in all).
 
@@ -84,7 +85,8 @@ def evaluate(
     for group in speaker.under(probe).answers(asked, media, max_tokens):
         for place, said in group:
             row = grade(samples[place], said.text, stop=said.stop, tokens=said.tokens)
-            told = {"reason": said.reason, "prompt_tokens": said.prompt_tokens}
+            told = {"reason": said.reason, "prompt_tokens": said.prompt_tokens, "turns": said.turns}
+            told |= {"frames": _frames(samples[place].messages), "seconds": said.seconds or 0.0}
             timed |= {} if said.seconds is None else {place: said.seconds}
             rows[place] = replace(row, outcome=said.outcome or row.outcome, **told)  # type: ignore[arg-type]
         if progress is not None and group:
@@ -117,6 +119,12 @@ def _asking(sample: Sample, variant: str) -> tuple[Message, ...]:
 def _lost(applied: probes.Applied | None) -> dict[str, str]:
     """Return what a probe left out, as a setting."""
     return {"left_out": applied.told()} if applied is not None and applied.left_out else {}
+
+
+def _frames(messages: Sequence[Message]) -> int:
+    """Return how many frames are shown, each image being one."""
+    parts = (part for message in messages for part in message.parts if not isinstance(part, Text))
+    return sum(len(part.times) if isinstance(part, Clip) else 1 for part in parts)
 
 
 def _with_partial(settings: dict[str, Any], rows: Sequence[Row], wanted: int) -> dict[str, Any]:
@@ -175,7 +183,7 @@ def _local(policy: Policy) -> Sampler:
     # Here and not above: floors and scoring run where torch is not installed.
     from reelgym.rollout.local import LocalSampler
 
-    return LocalSampler(policy)
+    return LocalSampler(policy, share_prefixes=True)
 
 
 def _raw(parts: Mapping[str, float]) -> dict[str, float]:

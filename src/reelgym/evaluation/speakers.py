@@ -9,19 +9,14 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from reelgym.data.messages import Clip, Message, Text
 from reelgym.errors import RequestError, WorkError
-from reelgym.rollout.base import SamplingParams
 from reelgym.rollout.chat import KEY_ENV, Chat, ChatRequest, Endpoint, Reply
 from reelgym.rollout.paid import Journal
 from reelgym.synthesis.labelled.rows import rows
 from reelgym.tasks.base import MediaReader
-
-if TYPE_CHECKING:
-    from reelgym.models.base import Policy
-    from reelgym.rollout.base import Sampler
 
 ENDPOINT, STORED = "openai:", "replies:"
 """How names begin that stand for no model of this machine: `openai:NAME@URL` and `replies:FILE`."""
@@ -44,7 +39,8 @@ class Said:
         prompt_tokens: Read; 0 where nobody counts.
         outcome: One of `rollout.chat.OUTCOMES`; empty is told by the text and by `stop`.
         reason: Of a refusal or failure.
-        seconds: What an endpoint took; None where only the whole is timed.
+        seconds: What it took, of a batch an equal share; None where nobody measures.
+        turns: How often the model wrote.
     """
 
     text: str
@@ -54,6 +50,7 @@ class Said:
     outcome: str = ""
     reason: str = ""
     seconds: float | None = None
+    turns: int = 1
 
 
 class Speaker(ABC):
@@ -94,27 +91,6 @@ class Speaker(ABC):
     def __exit__(self, *_: object) -> None:
         """Let files go."""
         self.close()
-
-
-class Local(Speaker):
-    """A policy on this machine, greedy."""
-
-    def __init__(self, policy: Policy, sampler: Sampler, batch: int) -> None:
-        """Take who encodes, who generates, and how many prompts are decoded together."""
-        self.position_rule, self._policy, self._sampler, self._batch = policy.position_rule, policy, sampler, batch
-
-    def answers(self, asked: Sequence[Asked], media: MediaReader, max_tokens: int) -> Iterator[list[tuple[int, Said]]]:
-        """See `Speaker.answers`."""
-        params = SamplingParams(max_tokens=max_tokens, temperature=0.0)
-        for start in range(0, len(asked), self._batch):
-            prompts = [self._policy.encode(messages, media) for _, messages in asked[start : start + self._batch]]
-            turns = self._sampler.sample(prompts, n=1, params=params, streams=None)
-            if len(turns) != len(prompts):
-                raise WorkError(f"the sampler returned {len(turns)} replies to {len(prompts)} prompts: see its log")
-            yield [
-                (start + place, Said(text=turn.text, stop=turn.stop, tokens=len(turn.ids)))
-                for place, (turn,) in enumerate(turns)
-            ]
 
 
 class Purse:
@@ -359,9 +335,13 @@ def speaker(name: str, manners: Manners) -> Speaker:
     if name.startswith(STORED):
         return Stored(Path(name.removeprefix(STORED)))
     endpoint = endpoint_of(name, manners)
+    return Remote(endpoint, journal_of(name, manners.folder), manners.purse)
+
+
+def journal_of(name: str, folder: Path) -> Path:
+    """Return the file in an evaluation's folder that keeps the replies of a model."""
     # Two addresses are two models, whatever they call themselves.
-    mark = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return Remote(endpoint, manners.folder / f"asked-{mark}.jsonl", manners.purse)
+    return folder / f"asked-{hashlib.sha256(name.encode()).hexdigest()[:12]}.jsonl"
 
 
 def _said(reply: Reply) -> Said:
