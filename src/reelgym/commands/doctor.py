@@ -1,11 +1,17 @@
-"""The command `doctor`: what this machine can run."""
+"""The command `doctor`: what this machine can run, and whether a model is right on it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reelgym.commands.options import Json
 from reelgym.terminal import print_json
+
+if TYPE_CHECKING:
+    from reelgym.doctor.check import Check
 
 
 def add(app: typer.Typer) -> None:
@@ -13,19 +19,51 @@ def add(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(as_json: Json = False) -> None:
-    """What this machine can run, one line per check.
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help="Examine it: tiny, a folder, a hub name, a run, openai:NAME@URL.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only what takes seconds, as train and eval do it.")] = False,
+    key_env: Annotated[str | None, typer.Option(help="Environment variable of an endpoint's key.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What this machine can run; with --model, whether that model is right on it. One line per check.
 
-    Example: [bold]reelgym doctor[/bold]
+    Example: [bold]reelgym doctor[/bold], or [bold]reelgym doctor --model tiny[/bold]
     """
-    from reelgym.doctor import checks
-    from reelgym.recipes import proving
-
     found = []
-    for check in checks(proving.cache_folder()):
+    for check in _checks(model, quick, key_env):
         found.append(check)
         if not as_json:
             typer.echo(f"{check.word}  {check.name}: {check.found}")
+    failed = any(check.passed is False for check in found)
+    following = _next(model, failed) if model else ""
     if as_json:
-        print_json([{"check": c.name, "result": c.word, "found": c.found} for c in found])
-    raise typer.Exit(1 if any(check.passed is False for check in found) else 0)
+        told = [{"check": c.name, "result": c.word, "found": c.found} for c in found]
+        print_json({"model": model, "checks": told, "next": following} if model else told)
+    elif following:
+        typer.echo(f"next: {following}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _checks(model: str | None, quick: bool, key_env: str | None) -> Iterator[Check]:
+    if model is None:
+        from reelgym.doctor import machine
+        from reelgym.recipes import proving
+
+        return machine.checks(proving.cache_folder())
+    from reelgym.doctor import gate
+
+    return gate.checks(model, quick=quick, key_env=key_env)
+
+
+def _next(model: str, failed: bool) -> str:
+    if failed:
+        return f"mend what failed, then reelgym doctor --model {model}"
+    if model.startswith("openai:"):
+        return f"reelgym eval DATASET --model {model}"
+    from pathlib import Path
+
+    if (Path(model.partition("@")[0]) / "checkpoints").is_dir():
+        return f"reelgym eval DATASET --model {model} --probes blind"
+    return f"reelgym train mvp --data DATASET --model {model} --out runs/mvp"

@@ -193,6 +193,10 @@ class Policy:
         """
         saving.save(self, Path(folder), state)
 
+    def save_processor(self, folder: str | Path) -> None:
+        """Write its tokenizer, chat template and preprocessors alone, as transformers reads them."""
+        saving.save_processor(self, Path(folder))
+
     @cached_property
     def _bytes_of(self) -> dict[int, bytes]:
         return {}

@@ -143,11 +143,12 @@ def refuse_special(text: str, tokenizer: Any) -> None:
 
 def resized(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return pixels (F, H, W, 3) at the size in which a policy sees them; see `Policy.resized`."""
-    size = _size(policy, part, *pixels.shape[:3])
+    size = fitted(policy, part, *pixels.shape[:3])
     return np.stack([resize(frame, size) for frame in pixels])
 
 
-def _size(policy: Policy, part: Image | Clip, frames: int, height: int, width: int) -> tuple[int, int]:
+def fitted(policy: Policy, part: Image | Clip, frames: int, height: int, width: int) -> tuple[int, int]:
+    """Return the (height, width) in which a policy sees frames of this height and width."""
     family, sizing = policy.family, policy.sizing
     if isinstance(part, Clip):
         return family.clip_size(frames, height, width, sizing)
@@ -158,7 +159,7 @@ def _size(policy: Policy, part: Image | Clip, frames: int, height: int, width: i
 def _see(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> _Seen:
     family, form = policy.family, policy.family.pixels
     frames, height, width = pixels.shape[:3]
-    size = _size(policy, part, frames, height, width)
+    size = fitted(policy, part, frames, height, width)
     name = name_of(part_to_json(part))
     if isinstance(part, Image):
         patches, grid, _ = patchify(pixels, size, form)

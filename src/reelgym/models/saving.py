@@ -27,11 +27,16 @@ def save(policy: Policy, folder: Path, state: dict[str, Tensor] | None = None) -
     with quiet():
         policy.model.save_pretrained(folder, state_dict=state)
     policy.model.generation_config.save_pretrained(folder)
+    save_processor(policy, folder)
+    _write(folder / FACTS, {"position_rule": policy.family.position_rule, "cold_started": policy.cold_started})
+    follow_umask(folder)
+
+
+def save_processor(policy: Policy, folder: Path) -> None:
+    """Write what transformers builds the policy's processor from: tokenizer, chat template, preprocessors."""
     policy.tokenizer.save_pretrained(folder)
     for file, content in _preprocessors(policy.family, policy.sizing).items():
         _write(folder / file, content)
-    _write(folder / FACTS, {"position_rule": policy.family.position_rule, "cold_started": policy.cold_started})
-    follow_umask(folder)
 
 
 @contextmanager

@@ -8,30 +8,15 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from reelgym.errors import ReelgymError
+from reelgym.doctor.check import Check, guarded
 
 GIB = 1024**3
 TRAIN = ("torch", "transformers", "accelerate", "peft", "safetensors", "datasets")
 OPTIONAL = ("ray", "vllm", "yaml", "psutil", "playwright")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding. `passed` is None for what is only told: an optional thing, or a number to know."""
-
-    name: str
-    passed: bool | None
-    found: str
-
-    @property
-    def word(self) -> str:
-        """Return PASS, FAIL or INFO."""
-        return "INFO" if self.passed is None else "PASS" if self.passed else "FAIL"
 
 
 def checks(store: Path) -> Iterator[Check]:
@@ -44,19 +29,12 @@ def checks(store: Path) -> Iterator[Check]:
     yield Check("cores", None, str(_cores()))
     yield _memory()
     yield from (_disk(name, folder) for name, folder in (("store disk", store), ("work disk", Path.cwd())))
-    yield _guarded("video", _video)
+    yield guarded("video", _video)
     yield from (_package(name) for name in TRAIN)
-    yield _guarded("torch device", _device)
+    yield guarded("torch device", _device)
     for name in OPTIONAL:
         there = importlib.util.find_spec(name) is not None
         yield Check(f"optional {name}", None, "installed" if there else "not installed")
-
-
-def _guarded(name: str, check: Callable[[], Check]) -> Check:
-    try:
-        return check()
-    except (ReelgymError, ImportError, OSError, RuntimeError, ValueError) as error:  # What is broken is the finding.
-        return Check(name, False, f"{type(error).__name__}: {error}".replace("\n", " "))
 
 
 def _cores() -> int:

@@ -1,0 +1,75 @@
+"""LoRA folded into the weights it was trained beside. Reference: LoRA, arXiv 2106.09685."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reelgym.errors import WorkError
+
+
+def adapted(model: nn.Module) -> dict[str, Any]:
+    """Return the layers that hold adapters, by name; none where there are none."""
+    return {name: module for name, module in model.named_modules() if hasattr(module, "lora_A")}
+
+
+@torch.no_grad()
+def deltas(model: nn.Module) -> dict[str, Tensor]:
+    """Return by layer what its adapters add to its weight, in float32.
+
+    Raises:
+        WorkError: A form of adapter that is no plain sum of a product.
+    """
+    found = {}
+    for name, layer in adapted(model).items():
+        if any(layer.use_dora.values()):
+            raise WorkError(f"{name} holds a DoRA adapter: only plain LoRA can be folded in here")
+        parts = [
+            layer.lora_B[adapter].weight.float() @ layer.lora_A[adapter].weight.float() * layer.scaling[adapter]
+            for adapter in layer.active_adapters
+            if adapter in layer.lora_A
+        ]
+        if parts:
+            found[name] = torch.stack(parts).sum(0)
+    return found
+
+
+@torch.no_grad()
+def merge(model: Any) -> dict[str, float]:
+    """Fold all active adapters into their base weights and take them off; the sum is made in float32.
+
+    Returns:
+        By layer, how often its adapter is in the weight afterwards: 1 but for the rounding of the weight's type.
+
+    Raises:
+        WorkError: An adapter is folded in already, or is of another form than plain LoRA.
+    """
+    added = deltas(model)
+    done = {}
+    for name, layer in adapted(model).items():
+        if layer.merged:
+            raise WorkError(f"{name} has its adapter folded in already: merging again would add it twice")
+        base = layer.base_layer
+        if name in added:
+            before = base.weight.detach().float().clone()
+            base.weight.copy_(before + added[name])
+            done[name] = times(before, base.weight, added[name])
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, base)
+    for name in ("peft_config", "_hf_peft_config_loaded"):
+        if name in vars(model):
+            delattr(model, name)
+    return done
+
+
+def times(before: Tensor, after: Tensor, delta: Tensor) -> float:
+    """Return how often `delta` lies between two weights, by least squares; 1 for a delta of zeros.
+
+    >>> one = torch.eye(2)
+    >>> times(one, one + 2 * one, one)
+    2.0
+    """
+    size = float((delta * delta).sum())
+    return float(((after.float() - before.float()) * delta).sum()) / size if size else 1.0
