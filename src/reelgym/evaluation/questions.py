@@ -17,7 +17,6 @@ from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation.rows import Line, Question, read_rows
 from reelgym.evaluation.spec import Benchmark
-from reelgym.scoring.span import Span
 from reelgym.synthesis.labelled.build import bad_line
 from reelgym.synthesis.labelled.files import Videos
 from reelgym.synthesis.labelled.looking import look_at
@@ -31,7 +30,8 @@ WORK = ".looked"
 
 _MULTIPLE = 28
 
-Placed = list[tuple[Question, str]]
+Placed = list[tuple[Question, tuple[str, ...]]]
+"""Questions with the paths of the videos that they show, one after the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def build(
         return _finished(out, settings)
     placed, lost = _placed(questions, Videos(videos))
     work = make_folder(out / WORK)
-    jobs = {_key(path, one.bounds): _job(path, one.bounds, how) for one, path in placed}
+    jobs = {_key(path, one): _job(path, one, how) for one, paths in placed for path in paths}
     looked = look_at(jobs, work, workers=workers, progress=progress)
     samples, sources, unseen = _samples(placed, looked, how, videos)
     quarantine = bad + lost + unseen
@@ -119,7 +119,7 @@ def partial(benchmark: Benchmark, dataset: Dataset) -> str:
     """Return why the dataset is not the published set; nothing where all its rows are there and none was left out."""
     rows, out = int(dataset.manifest["counts"]["rows"]), len(dataset.quarantine)
     reasons = [f"{rows} rows of {benchmark.questions} published"] if rows != (benchmark.questions or rows) else []
-    return ", ".join([*reasons, *([f"{out} left out"] if out else [])])
+    return ", ".join([*reasons, *([f"{out} left out"] if out > benchmark.broken else [])])
 
 
 def _placed(questions: Sequence[Question], videos: Videos) -> tuple[Placed, list[Line]]:
@@ -128,21 +128,24 @@ def _placed(questions: Sequence[Question], videos: Videos) -> tuple[Placed, list
     lost: list[Line] = []
     for one in questions:
         tried = [videos.find(name) for name in one.videos]
-        path = next((path for path, _ in tried if path is not None), None)
-        if path is None:
-            lost.append(bad_line(one.file, one.row, tried[-1][1], "open"))
+        first = next((found for found in tried if found[0] is not None), tried[-1])
+        found = [first, *map(videos.find, one.then)]
+        paths = tuple(path for path, _ in found if path is not None)
+        if len(paths) < len(found):
+            lost.append(bad_line(one.file, one.row, next(reason for path, reason in found if path is None), "open"))
         else:
-            placed.append((one, path))
+            placed.append((one, paths))
     return placed, lost
 
 
-def _key(path: str, bounds: Sequence[Span]) -> str:
-    return canonical([path, bounds])
+def _key(path: str, one: Question) -> str:
+    return canonical([path, one.bounds, len(one.then)])
 
 
-def _job(path: str, bounds: Sequence[Span], how: Shown) -> dict[str, Any]:
-    parts = {"spans": [list(span) for span in bounds]} if bounds else {}
-    return {"path": path, "frames": how.frames, "fps": how.fps, **parts}
+def _job(path: str, one: Question, how: Shown) -> dict[str, Any]:
+    """Return how one video is looked at; several share the frames of a clip."""
+    parts = {"spans": [list(span) for span in one.bounds]} if one.bounds else {}
+    return {"path": path, "frames": max(2, how.frames // (1 + len(one.then))), "fps": how.fps, **parts}
 
 
 def _samples(
@@ -151,23 +154,29 @@ def _samples(
     samples: list[Sample] = []
     sources: dict[str, Source] = {}
     unseen: list[Line] = []
-    for one, path in placed:
-        result = looked[_key(path, one.bounds)]
-        if "quarantine" in result:
-            line = result["quarantine"]
+    for one, paths in placed:
+        results = [looked[_key(path, one)] for path in paths]
+        if line := next((result["quarantine"] for result in results if "quarantine" in result), None):
             unseen.append(bad_line(one.file, one.row, f"{line['path']}: {line['reason']}", line["boundary"]))
             continue
-        seen = Looked.of(result)
-        samples.append(sample_of(one, seen, how))
-        sources.setdefault(seen.video.identity, _source(path, seen, videos))
+        seen = [Looked.of(result) for result in results]
+        samples.append(sample_of(one, seen[0], how, seen[1:]))
+        for path, shown in zip(paths, seen, strict=True):
+            sources.setdefault(shown.video.identity, _source(path, shown, videos))
     return samples, [sources[identity] for identity in sorted(sources)], unseen
 
 
-def sample_of(one: Question, seen: Looked, how: Shown) -> Sample:
-    """Return the sample of a question; intervals are told on the clock of the video, also where a part is shown."""
+def sample_of(one: Question, seen: Looked, how: Shown, then: Sequence[Looked] = ()) -> Sample:
+    """Return the sample of a question; intervals are told on the clock of the video, also where a part is shown.
+
+    Args:
+        one: The question.
+        seen: Its video.
+        how: How videos are shown.
+        then: The videos that are shown after it.
+    """
     video = seen.video
-    spec = FrameSpec(times=seen.instants, size=model_size(video.height, video.width, None, how.max_pixels, _MULTIPLE))
-    clip = Clip(video=video.identity, spec=spec, times=seen.times)
+    clips = [_clip(shown, how) for shown in (seen, *then)]
     evidence: dict[str, Any] = {"kind": one.kind, "duration_seconds": video.duration_seconds}
     evidence |= {"options": list(one.options)} if one.options else {}
     evidence |= {"facts": one.facts} if one.facts else {}
@@ -176,12 +185,17 @@ def sample_of(one: Question, seen: Looked, how: Shown) -> Sample:
         id=one.id,
         task=BenchmarkQuestion.name,
         split="test",
-        messages=(Message("user", (clip, Text(f"\n{one.text}"))),),
+        messages=(Message("user", (*clips, Text(f"\n{one.text}"))),),
         answer=one.answer,
         evidence=evidence,
         facets=one.facets,
         provenance={"source": video.identity, "file": one.file, "row": one.row},
     )
+
+
+def _clip(seen: Looked, how: Shown) -> Clip:
+    size = model_size(seen.video.height, seen.video.width, None, how.max_pixels, _MULTIPLE)
+    return Clip(video=seen.video.identity, spec=FrameSpec(times=seen.instants, size=size), times=seen.times)
 
 
 def _source(path: str, seen: Looked, videos: Path) -> Source:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from reelgym.errors import RequestError
-from reelgym.evaluation.sources import FIELD, Row, all_rows, fill
+from reelgym.evaluation.sources import FIELD, Row, all_rows, column_of, fill
 from reelgym.evaluation.spec import Benchmark, Columns, View
 from reelgym.scoring.choice import LETTERS, parse_choice
 from reelgym.scoring.intervals import merged
 from reelgym.scoring.number import parse_number
 from reelgym.scoring.span import Span
 from reelgym.synthesis.labelled.build import bad_line
-from reelgym.synthesis.labelled.record import SPECIAL, BadRecord, lettered, options_of, text_of
+from reelgym.synthesis.labelled.record import SPECIAL, BadRecord, lettered, options_of, text_of, untagged
 
 Line = dict[str, str]
 
@@ -31,6 +31,7 @@ class Question:
     Attributes:
         id: Unique in the benchmark, its name in front.
         videos: Where the video may be, below the folder of videos; the first that is there counts.
+        then: Videos that are shown after it.
         text: What is asked, with options and what is said about the answer.
         kind: A key of `tasks.benchmark.KINDS`.
         answer: A letter, a number as text, an order from 1, or None where `spans` are the answer.
@@ -53,11 +54,13 @@ class Question:
     bounds: tuple[Span, ...] = ()
     facts: Any = None
     facets: dict[str, str | int | float] = field(default_factory=dict)
+    then: tuple[str, ...] = ()
     file: str
     row: int
 
 
 _LONGEST_SECONDS = 1e7
+_LETTERED = ("choice", "grounded")
 
 ASKS = {
     "choice": "Answer with the letter of one option.",
@@ -87,6 +90,8 @@ def read_rows(benchmark: Benchmark, folder: Path) -> tuple[list[Question], list[
             checked = True
         try:
             made = _questions(benchmark, row, file, at)
+            if not made:
+                raise BadRecord(f"is of none of the kinds that {benchmark.name} asks")
             given = made[0].id
             if given in seen:
                 raise BadRecord(f"its id {given} is that of {seen[given]} already")
@@ -104,9 +109,14 @@ def read_rows(benchmark: Benchmark, folder: Path) -> tuple[list[Question], list[
 def _check_columns(benchmark: Benchmark, file: str, row: Row) -> None:
     """Refuse a file whose first row lacks a column: a changed layout is no matter of single rows."""
     columns = benchmark.columns
-    templates = [*columns.video, columns.question, columns.id, *columns.facets.values()]
-    wanted = {name for template in templates for name in FIELD.findall(template)}
-    wanted |= {columns.answer} if columns.form != "spans" or not columns.spans else {columns.spans}
+    views = benchmark.views
+    asked = {view.question or columns.question for view in views} | {part for view in views for part in view.parts}
+    videos = [] if all(view.parts for view in views) else columns.video
+    templates = [*videos, columns.id, *columns.facets.values(), *asked]
+    wanted = {column_of(name) for template in templates for name in FIELD.findall(template)}
+    is_span = columns.form == "spans" and columns.spans
+    wanted |= {columns.spans} if is_span else {view.answer or columns.answer for view in views}
+    wanted |= {name for view in views for name in view.where}
     if columns.options != IN_QUESTION:
         wanted |= {columns.options} if isinstance(columns.options, str) else set(columns.options)
     missing = sorted(name for name in wanted if name and name not in row)
@@ -124,22 +134,26 @@ def _questions(benchmark: Benchmark, row: Row | str, file: str, at: int) -> list
         raise BadRecord(row)
     columns = benchmark.columns
     given = fill(columns.id, row) if columns.id else f"{Path(file).stem}-{at}"
-    stem, options = _asked(columns, row)
     spans = spans_of(row.get(columns.spans)) if columns.spans else ()
     made = []
     for view in benchmark.views:
+        if any(text_of(row, name) != value for name, value in view.where.items()):
+            continue
+        stem, options = _asked(columns, view, row)
         kind = _kind(view, options)
-        answer, found = _answer(columns, kind, row, options)
+        answer, found = _answer(replace(columns, answer=view.answer or columns.answer), kind, row, options)
+        shown = tuple(fill(template, row) for template in view.parts or columns.video)
         facets = _facets(columns, row) | {"kind": kind} | ({"view": view.name, "row": given} if view.name else {})
         if kind == "order":
             facets["places"] = len(answer)
         one = Question(
             id="-".join(filter(None, (benchmark.name, given, view.name))),
-            videos=tuple(fill(template, row) for template in columns.video),
-            text=asking(stem, options if kind in ("choice", "grounded") else (), view.ask or ASKS[kind]),
+            videos=shown[:1] if view.parts else shown,
+            then=shown[1:] if view.parts else (),
+            text=asking(stem, options if kind in _LETTERED else (), ASKS[kind] if view.ask is None else view.ask),
             kind=kind,
             answer=answer,
-            options=options if kind in ("choice", "grounded") else (),
+            options=options if kind in _LETTERED else (),
             spans=found or spans,
             bounds=_bounds(view, columns, row, spans),
             facts=row.get(columns.facts) if columns.facts else None,
@@ -163,17 +177,24 @@ def _facets(columns: Columns, row: Row) -> dict[str, str | int | float]:
 def asking(stem: str, options: Sequence[str], ask: str) -> str:
     """Return question, lettered options and what is said about the answer."""
     lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
-    return "\n".join([stem.strip(), *lines, ask])
+    return "\n".join([stem.strip(), *lines, *filter(None, [ask])])
 
 
-def _asked(columns: Columns, row: Row) -> tuple[str, tuple[str, ...]]:
+def _asked(columns: Columns, view: View, row: Row) -> tuple[str, tuple[str, ...]]:
     """Return the question without options, and the options without letters."""
-    stem = fill(columns.question, row)
+    stem = fill(view.question or columns.question, row)
     if columns.options == IN_QUESTION:
         return lettered(stem)
     if isinstance(columns.options, str):
-        return stem, _listed(row.get(columns.options)) if columns.options else ()
+        options = _listed(row.get(columns.options)) if columns.options else ()
+        return _bare(stem, options), options
     return stem, tuple(text for column in columns.options if (text := text_of(row, column).strip()))
+
+
+def _bare(stem: str, options: Sequence[str]) -> str:
+    """Return the question without the options that it repeats at its end."""
+    at = stem.find(f"A. {options[0]}") if options else -1
+    return stem[:at] if at > 0 and all(option in stem[at:] for option in options) else stem
 
 
 def _listed(held: Any) -> tuple[str, ...]:
@@ -190,9 +211,8 @@ def _listed(held: Any) -> tuple[str, ...]:
 
 
 def _kind(view: View, options: Sequence[str]) -> str:
-    if view.kind == "choice or number":
-        return "choice" if options else "number"
-    return view.kind
+    first, _, other = view.kind.partition(" or ")
+    return other if other and not options else first
 
 
 def _answer(columns: Columns, kind: str, row: Row, options: Sequence[str]) -> tuple[Any, tuple[Span, ...]]:
@@ -213,7 +233,7 @@ def _answer(columns: Columns, kind: str, row: Row, options: Sequence[str]) -> tu
 
 
 def _letter(columns: Columns, row: Row, options: Sequence[str]) -> str:
-    text = text_of(row, columns.answer).strip()
+    text = untagged(text_of(row, columns.answer))
     if not 2 <= len(options) <= len(LETTERS):
         raise BadRecord(f"a choice needs 2 to {len(LETTERS)} options, it has {len(options)}")
     place: int | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reelgym.errors import RequestError
@@ -20,8 +20,13 @@ Row = Mapping[str, Any]
 HUB = "hub"
 """The folder that stands for the Hugging Face hub."""
 
+PADDING = "N/A"
+"""What stands in columns of members that a row does not have."""
+
 FIELD = re.compile(r"\{([^{}]+)\}")
 """A named column in a template."""
+
+_FILE = ":file"
 
 
 def all_rows(benchmark: Benchmark, folder: Path) -> Iterator[tuple[str, int, Row | str]]:
@@ -38,20 +43,24 @@ def all_rows(benchmark: Benchmark, folder: Path) -> Iterator[tuple[str, int, Row
         yield from PLUGINS[source.plugin](folder)
         return
     joined = {column: _Joined(folder, about) for column, about in source.joined.items()}
-    for path in files_of(benchmark, folder):
+    paths = files_of(benchmark, folder)
+    is_told_apart = len({path.name for path in paths}) == len(paths)
+    for path in paths:
+        name = path.name if is_told_apart else path.relative_to(folder).as_posix()
+        about = {"@file": path.stem, "@dir": path.parent.name}
+        about["@folder"] = source.folders.get(path.stem, path.stem)
         for at, row in rows_of(path):
             if isinstance(row, str):
-                yield path.name, at, row
+                yield name, at, row
                 continue
-            whole = {"@file": path.stem, "@folder": source.folders.get(path.stem, path.stem), **row}
-            for one in _exploded(whole, source.inside):
-                yield path.name, at, one if isinstance(one, str) else _with_joined(one, joined)
+            for one in _exploded({**about, **_gathered(row, source.gathered)}, source.inside):
+                yield name, at, one if isinstance(one, str) else _with_joined(one, joined)
 
 
 def _from_hub(benchmark: Benchmark) -> Iterator[tuple[str, int, Row | str]]:
     """Yield the rows that the hub holds; `HF_HUB_OFFLINE` is honoured, and no code of theirs is run."""
     source = benchmark.source
-    if "{@f" in repr(benchmark.columns) or source.joined or source.plugin:
+    if re.search(r"\{@[fd]", repr([benchmark.columns, benchmark.views])) or source.joined or source.plugin:
         raise RequestError(f"{benchmark.name} is several files: download {source.hub}, and give its folder as --data")
     try:
         from datasets import load_dataset
@@ -63,7 +72,7 @@ def _from_hub(benchmark: Benchmark) -> Iterator[tuple[str, int, Row | str]]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RequestError(f"{source.hub} cannot be read from the hub ({reason}): give its folder as --data") from None
     for at, row in enumerate(held, 1):
-        yield from ((source.hub, at, one) for one in _exploded(dict(row), source.inside))
+        yield from ((source.hub, at, one) for one in _exploded(_gathered(row, source.gathered), source.inside))
 
 
 def files_of(benchmark: Benchmark, folder: Path) -> list[Path]:
@@ -83,6 +92,16 @@ def files_of(benchmark: Benchmark, folder: Path) -> list[Path]:
         f"{folder} holds no file of {benchmark.name} ({' or '.join(benchmark.source.files)}): give the folder that "
         f"{benchmark.source.hub} was downloaded to"
     )
+
+
+def _gathered(row: Row, gathered: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the row with lists made of columns that hold one member each, where it has no such list itself."""
+    lists = {
+        name: [text for column in columns if (text := text_of(row, column)) not in ("", PADDING)]
+        for name, columns in gathered.items()
+        if name not in row
+    }
+    return {**row, **lists}
 
 
 def _exploded(row: dict[str, Any], inside: str) -> Iterator[dict[str, Any] | str]:
@@ -124,8 +143,15 @@ def _with_joined(row: dict[str, Any], joined: Mapping[str, _Joined]) -> dict[str
     return row | {column: source.of(row) for column, source in joined.items()}
 
 
+def column_of(name: str) -> str:
+    """Return the column that a name in braces starts from."""
+    return name.removesuffix(_FILE).partition(".")[0]
+
+
 def fill(template: str, row: Row) -> str:
     """Return a template with the row's values in place of the names in braces.
+
+    `{a.b}` is the field b of the column a where no column is called so; `{a:file}` is the last part of a path.
 
     Raises:
         BadRecord: A named column is empty.
@@ -135,13 +161,17 @@ def fill(template: str, row: Row) -> str:
     """
 
     def value(found: re.Match[str]) -> str:
-        held = row.get(found[1])
+        name = found[1].removesuffix(_FILE)
+        outer, _, inner = name.partition(".")
+        within = row.get(outer)
+        inside, key = (within, inner) if inner and name not in row and isinstance(within, Mapping) else (row, name)
+        held = inside.get(key)
         if isinstance(held, (list, tuple)):
             return ", ".join(map(str, held))
-        text = text_of(row, found[1])
+        text = text_of(inside, key)
         if not text:
-            raise BadRecord(f"has no {found[1]}")
-        return text
+            raise BadRecord(f"has no {name}")
+        return PurePosixPath(text).name if found[1] != name else text
 
     return FIELD.sub(value, template)
 

@@ -5,7 +5,7 @@ benchmark shares is read by `evaluation.rows`, made into samples by `evaluation.
 `benchmark` and summed up by `evaluation.metrics`.
 
 A column is named, or is a template of names in braces: `{dataset}/{scene_name}`. `{@file}` is the stem of the row's
-file.
+file, `{@dir}` the name of its folder, `{a.b}` a field of a column that is a record, `{a:file}` the last part of a path.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Source:
         split: The hub's name of the split.
         inside: Column that holds the list of questions of a row; each takes over the columns around it.
         folders: Stem of a file to the folder of its videos, which templates name `{@folder}`.
+        gathered: New column, a list, to the columns of its members, for files that hold those in its place.
         joined: New column to `FILE:PATH`, a path of templates into a JSON file beside the rows.
         plugin: Names the code that makes rows of something that is no table (`evaluation.sources.PLUGINS`).
     """
@@ -39,6 +40,7 @@ class Source:
     split: str = "test"
     inside: str = ""
     folders: Mapping[str, str] = field(default_factory=dict)
+    gathered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joined: Mapping[str, str] = field(default_factory=dict)
     plugin: str = ""
 
@@ -82,15 +84,23 @@ class View:
 
     Attributes:
         name: Facet `view` of its samples; empty for the only one.
-        kind: A key of `tasks.benchmark.KINDS`, or `choice or number`: a number where a row has no options.
+        kind: A key of `tasks.benchmark.KINDS`, or `choice or KIND`: the other kind where a row has no options.
         shows: The whole video (or its bounds), or the evidence alone, its intervals one after the other.
-        ask: What is said about the answer; empty says what `questions.ASKS` says of the kind.
+        ask: What is said about the answer; None says what `rows.ASKS` says of the kind.
+        question: Template of what is asked, in place of the columns' own.
+        answer: Column of the right answer, in place of the columns' own.
+        where: Columns and the values that a row needs for this view; empty asks every row.
+        parts: Templates of the videos that are shown one after the other, in place of the columns' own.
     """
 
     name: str = ""
     kind: str = "choice"
     shows: Literal["whole", "evidence"] = "whole"
-    ask: str = ""
+    ask: str | None = None
+    question: str = ""
+    answer: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +157,7 @@ class Benchmark:
         views: The ways each row is asked.
         metrics: What is reported; the first is the headline.
         questions: How many rows the published set has; 0 where unknown.
+        broken: How many of them make no question: so many may be left out of a whole result.
         videos: How many videos.
         type_facet: The facet of the best constant per type (`evaluation.floors`).
         frames: Frames of a clip at most.
@@ -169,6 +180,7 @@ class Benchmark:
     views: tuple[View, ...] = (View(),)
     metrics: tuple[Metric, ...] = (Metric(name="accuracy"),)
     questions: int
+    broken: int = 0
     videos: int
     type_facet: str = ""
     frames: int = 32
