@@ -13,6 +13,7 @@ from reelgym.scoring.parse import answer_text
 
 FOUR = ["a dog", "a cat", "a bird", "a fish"]
 TEN = [f"item {number}" for number in range(10)]
+PERSON = ["C cooks.", "C reads.", "C sings."]
 NESTED = ["red", "red and blue", "blue", "green"]
 
 LENIENT = [
@@ -96,6 +97,13 @@ LENIENT = [
     ("Vitamin B12 is named", FOUR, None),
     ("...", FOUR, None),
     ("(", FOUR, None),
+    # The person in the video is called C.
+    ("C sits and hums.", PERSON, None),
+    ("C reads.", PERSON, "B"),
+    ("In the video C sings.", PERSON, "C"),
+    ("C", PERSON, "C"),
+    ("The answer is C because C sings.", PERSON, "C"),
+    ("C (C sings.)", PERSON, "C"),
     # A letter beside the text of another option.
     ("A. a cat", FOUR, None),
 ]

@@ -163,7 +163,19 @@ def _right_and_found(metric: Metric, made: Made, evaluation: Evaluation) -> floa
     return sum(views[metric.of[0]].value * views[metric.of[1]].number("rec") for views in pairs) / len(pairs)
 
 
+def _knowledge(metric: Metric, made: Made, evaluation: Evaluation) -> float | None:
+    """Knowledge gained: what the video adds to accuracy, over what was left to add (Video-MMMU, arXiv 2501.13826)."""
+    if any(name not in made for name in metric.of):
+        return None
+    after, before = (float(made[name]["mean"]) for name in metric.of)
+    return (after - before) / (1 - before) if before < 1 else None
+
+
 Formula = Callable[[Metric, Made, Evaluation], float | None]
 
-FORMULAS: dict[str, Formula] = {"recovery": _recovery, "right_and_found": _right_and_found}
+FORMULAS: dict[str, Formula] = {
+    "recovery": _recovery,
+    "right_and_found": _right_and_found,
+    "knowledge": _knowledge,
+}
 """Named plug-ins that make a number of others."""

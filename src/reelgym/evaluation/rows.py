@@ -16,6 +16,7 @@ from reelgym.scoring.choice import LETTERS, parse_choice
 from reelgym.scoring.intervals import merged
 from reelgym.scoring.number import parse_number
 from reelgym.scoring.span import Span
+from reelgym.scoring.words import parse_words
 from reelgym.synthesis.labelled.build import bad_line
 from reelgym.synthesis.labelled.record import SPECIAL, BadRecord, lettered, options_of, text_of, untagged
 
@@ -68,6 +69,8 @@ ASKS = {
     "span": "Answer with its start and end in seconds, like 3.5 - 10.",
     "spans": "Answer with start and end in seconds of up to five parts, like 3.5 - 10; 20 - 25.",
     "order": "Answer with the numbers of all parts in the right order, like 2, 1, 3.",
+    "short": "Answer with a number or a few words.",
+    "open": "Answer in a few words.",
     "grounded": "Answer with the letter of one option, then start and end in seconds of its proof, like B 3.5 - 10.",
 }
 """What is said about the answer, by kind. Ours: papers word it otherwise, and scores move with it."""
@@ -225,7 +228,11 @@ def _answer(columns: Columns, kind: str, row: Row, options: Sequence[str]) -> tu
         return None, ()
     if kind == "order":
         return _places(row.get(columns.answer)), ()
-    text = text_of(row, columns.answer)
+    text = text_of(row, columns.answer).strip()
+    if kind in ("short", "open"):
+        if parse_words(text) is None:
+            raise BadRecord("has no answer" if not text else "its answer has more than 2,000 words")
+        return text, ()
     number = parse_number(text)
     if number is None or not math.isfinite(number):
         raise BadRecord(f"its answer {text[:60]!r} is no number")

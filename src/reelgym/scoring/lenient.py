@@ -3,7 +3,7 @@
 They stand beside the strict parsers (`choice`, `number`, `span`, `parse`), whose reading they keep wherever there is
 one. What they add is reading in sentences; what they never do is choose. Two letters without a conclusion, a reply cut
 off while it thinks, an empty reply: None, which scores 0 and is counted apart. No letter is drawn at random, and the
-article "a" and the pronoun "I" are no options.
+article "a", the pronoun "I" and a person whom the options call C are no options.
 
 Why: the parsers in use read replies that state the right letter as another one, as none, or as a different letter on
 every call; `tests/scoring/test_scoring_torture.py` holds the replies.
@@ -199,7 +199,9 @@ def _counts(text: str, match: re.Match[str], options: Sequence[str], *, bare: bo
         return False
     follows = text[stop : stop + 40]
     runs_on = _RUNS_ON_ANY if bare else _RUNS_ON
-    if letter in "aAI" and runs_on.match(follows) and not _CONCLUDES.match(follows):
+    # Some options call a person C: at the head of a sentence that is no choice.
+    is_name = bare and any(letter in option.split() for option in options)
+    if (letter in "aAI" or is_name) and runs_on.match(follows) and not _CONCLUDES.match(follows):
         return False
     if letter.islower() and re.match(r"\s*[A-Za-z]", follows):
         return False

@@ -36,7 +36,7 @@ def word_parts(reply: str, truth: str) -> dict[str, float]:
     * rouge1, rouge2, rouge_l: see `rouge`; a truth of one word has no pairs: there rouge2 is exact.
     * rouge: their mean.
     """
-    said, right = _words(reply), _words(truth)
+    said, right = plain_words(reply), plain_words(truth)
     exact = float(said == right)
     measures = rouge(reply, truth)
     if len(right) <= 1:
@@ -86,12 +86,13 @@ def _scorer() -> RougeScorer:
         """As rouge-score's own, for every script."""
 
         def tokenize(self, text: str) -> list[str]:
-            return [stemmer.stem(word) if len(word) >= _STEMMED_FROM else word for word in _words(text)]
+            return [stemmer.stem(word) if len(word) >= _STEMMED_FROM else word for word in plain_words(text)]
 
     return RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=Tokenizer())
 
 
-def _words(text: str) -> list[str]:
+def plain_words(text: str) -> list[str]:
+    """Return the words of a text without case and punctuation; in scripts without spaces, its characters."""
     return _WORD.findall(text.lower())
 
 

@@ -5,8 +5,9 @@ Why. The number of an evaluation and the reward of a training run come from the 
 Example. `What falls?` with the options a cup and a ball; the reply `The answer is (B).` earns 1.
 How it is scored. By `evidence.kind`: `choice`, `number` (mean relative accuracy), `span` and `spans` (intersection over
 union), `order` (all places right; `step` is the share of places), `grounded` (a letter and an interval; the value is
-whether the letter is right). The value is that of the lenient reading (`scoring.lenient`), which keeps the strict one
-wherever there is one; the part `strict` is the same measure of the strict reading alone, and `parsed` holds both.
+whether the letter is right), `short` (the same number or the same words), `open` (as `short`; in an evaluation a judge
+decides on what is not the same). The value is that of the lenient reading (`scoring.lenient`), which keeps the strict
+one wherever there is one; the part `strict` is the same measure of the strict reading alone, and `parsed` holds both.
 Limits. A reply that cannot be read earns 0 and is counted as invalid; nothing is ever guessed in its place. Numbers
 have no finite set of answers: their chance is 0.
 References. VSI-Bench (arXiv 2412.14171), Charades-STA (arXiv 1705.02101), NExT-GQA (arXiv 2309.01327), VCRBench
@@ -28,6 +29,7 @@ from reelgym.scoring.choice import LETTERS, choice_parts, parse_choice
 from reelgym.scoring.lenient import final_text, find_choice, find_number, find_order, find_spans
 from reelgym.scoring.number import parse_number
 from reelgym.scoring.parse import parse_indices
+from reelgym.scoring.short import bare, is_right, right_texts, stated
 from reelgym.scoring.span import Span, parse_span, span_chance, span_parts
 from reelgym.tasks.base import MediaReader
 from reelgym.tasks.labelled import KINDS as LABELLED
@@ -134,6 +136,18 @@ def _written(span: Sequence[float]) -> str:
     return f"{float(span[0]):.6g} - {float(span[1]):.6g}"
 
 
+_SHORT = Kind(
+    strict=lambda text, sample: bare(text),
+    lenient=lambda reply, sample: stated(reply),
+    parts=lambda reply, sample: {"exact": float(is_right(reply, right_texts(sample.answer)))},
+    chance=lambda sample: {"exact": 0.0},
+    value="exact",
+    gold=lambda sample: right_texts(sample.answer)[0],
+)
+
+JUDGED = ("open",)
+"""Kinds of which rules know only what is the same: a judge decides the rest."""
+
 KINDS: dict[str, Kind] = {
     "choice": Kind(
         strict=lambda text, sample: parse_choice(text, _options(sample)),
@@ -175,6 +189,8 @@ KINDS: dict[str, Kind] = {
         value="exact",
         gold=lambda sample: ", ".join(map(str, sample.answer)),
     ),
+    "short": _SHORT,
+    "open": _SHORT,
     "grounded": Kind(
         strict=_strict_grounded,
         lenient=_lenient_grounded,

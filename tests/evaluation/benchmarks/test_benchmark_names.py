@@ -7,6 +7,7 @@ from reelgym.evaluation import benchmarks
 from reelgym.evaluation.metrics import FORMULAS
 from reelgym.evaluation.rows import ASKS
 from reelgym.evaluation.sources import PLUGINS
+from reelgym.tasks.benchmark import KINDS
 
 
 def test_names_are_unique_and_none_can_be_taken_for_another_benchmark() -> None:
@@ -31,7 +32,8 @@ def test_a_spec_names_only_what_is_there(name: str) -> None:
     for metric in one.metrics:
         assert {*metric.by, *metric.where, *filter(None, (metric.weight, metric.all_of))} <= facets
         assert metric.formula in {"", *FORMULAS}
-    assert all(view.kind in {*ASKS, "choice or number"} for view in one.views)
+    kinds = {kind for view in one.views for kind in view.kind.split(" or ")}
+    assert kinds <= set(ASKS) == set(KINDS)
     assert one.source.plugin in {"", *PLUGINS}
     assert one.paper and one.licence and one.about and not one.about.endswith(".")
     assert all(reference.metric in metrics for reference in one.references)
