@@ -7,6 +7,9 @@ import common
 common.torchvision()
 
 import json  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -21,7 +24,8 @@ from verl.workers.reward_manager.naive import NaiveRewardManager  # noqa: E402
 
 
 def main() -> None:
-    """Check every case."""
+    """Check every case, then PA-GRPO."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     common.versions("verl", "transformers", "qwen-vl-utils", "torch")
     told = common.expected()
     tokenizer, processor = hf_tokenizer(told["model"]), hf_processor(told["model"])
@@ -33,6 +37,8 @@ def main() -> None:
         item = dataset[0]
         prompt(case, item, processor, config)
         reward(case, item, tokenizer)
+    # Another process: there verl imports our plugin, as in a launch.
+    subprocess.run([sys.executable, str(Path(__file__).with_name("verl_credit.py"))], check=True)
 
 
 def prompt(case: dict[str, Any], item: dict[str, Any], processor: Any, config: Any) -> None:

@@ -5,7 +5,6 @@ Shapes: B rows, T tokens of a row, P tokens of a prompt, D model width, V vocabu
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from reelgym.data.messages import Clip, Image, Message
-from reelgym.models import prompts, saving, vision
+from reelgym.models import pieces, prompts, saving, vision
 from reelgym.models.family import VISION_TOKENS, Family, Features, Media, Prompt
 from reelgym.models.patches import Sizing
 
@@ -175,12 +174,7 @@ class Policy:
 
         A character that spans several ids belongs to the last of them; special tokens add nothing.
         """
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        pieces = [decoder.decode(self._token_bytes(int(token))) for token in ids]
-        rest = decoder.decode(b"", True)
-        if rest:
-            pieces[-1] += rest
-        return pieces
+        return pieces.joined(self._token_bytes(int(token)) for token in ids)
 
     def decode(self, ids: Sequence[int] | torch.Tensor) -> str:
         """Return the text of ids, special tokens left out."""
@@ -203,20 +197,5 @@ class Policy:
 
     def _token_bytes(self, token: int) -> bytes:
         if token not in self._bytes_of:
-            added = self.tokenizer.added_tokens_decoder.get(token)
-            if added is not None:
-                self._bytes_of[token] = b"" if added.special else added.content.encode()
-            else:
-                written = self.tokenizer.convert_ids_to_tokens(token) or ""
-                self._bytes_of[token] = bytes(_BYTE_OF[character] for character in written)
+            self._bytes_of[token] = pieces.token_bytes(self.tokenizer, token)
         return self._bytes_of[token]
-
-
-def _byte_alphabet() -> dict[str, int]:
-    """Return the byte that each character of a byte-level BPE token stands for (GPT-2's table)."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    moved = [byte for byte in range(256) if byte not in plain]
-    return {chr(byte): byte for byte in plain} | {chr(256 + i): byte for i, byte in enumerate(moved)}
-
-
-_BYTE_OF = _byte_alphabet()
