@@ -53,6 +53,9 @@ def evaluate(
     price: Annotated[
         list[str] | None, typer.Option(metavar="[NAME=]IN,OUT", help="Money per million tokens read and written.")
     ] = None,
+    judge: Annotated[
+        str, typer.Option(metavar="openai:NAME@URL", help="Decides on a benchmark's free answers; else not asked.")
+    ] = "",
     budget: Annotated[float, typer.Option(help="Money for all endpoints together; 0 for no limit.")] = 0.0,
     in_flight: Annotated[int, typer.Option(help="Requests to an endpoint at a time.")] = 8,
     retries: Annotated[int, typer.Option(help="Further attempts of a request that failed.")] = 6,
@@ -69,7 +72,7 @@ def evaluate(
     Example: [bold]reelgym eval puzzles --model tiny --model runs/mvp --probes blind[/bold], or
     [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
-    from reelgym.evaluation import ask, results, speakers
+    from reelgym.evaluation import ask, judged, results, speakers
     from reelgym.evaluation.frames import budgeted
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
@@ -96,10 +99,15 @@ def evaluate(
         is_cut = benchmark is not None or Path(questions).is_file()
         if frames and not is_cut:
             samples = budgeted(samples, frames, seed)
+        if judge and benchmark is None:
+            raise RequestError(f"--judge decides on free answers of a benchmark: {questions} is none, leave it out")
+        samples, unjudged = (samples, "") if judge or not benchmark else judged.without(samples)
         if dry_run:
             return _estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
         settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed, is_cut=is_cut)
         settings |= {"partial": lacking} if lacking and not benchmark else {}
+        settings |= {"partial": ", ".join(filter(None, [settings["partial"], unjudged]))} if unjudged else {}
+        who_judges = held.enter_context(judged.opened(judge, benchmark, manners)) if judge and benchmark else None
         for name in model:
             say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
             who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
@@ -116,6 +124,9 @@ def evaluate(
                 speaker=who,
                 journal=speakers.journal_of(name, folder),
             )
+            if who_judges is not None:
+                told = bars.stage(f"judge {name}")
+                asked = {key: judged.judged(one, samples, who_judges, told) for key, one in asked.items()}
             say("" if asked else f"{name}: the budget pays for none of {len(samples)} questions")
             made |= {f"{labels[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
         if not made:
@@ -128,6 +139,7 @@ def evaluate(
         return print_json({name: one.summary() for name, one in made.items()})
 
     _printed(benchmark, found, made)
+    say(f"partial, not to be compared: {unjudged}" if unjudged else "")
     _decide(made, seed)
     return typer.echo(f"next: reelgym report {folder}")
 

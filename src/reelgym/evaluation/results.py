@@ -50,7 +50,7 @@ class Row:
         tokens: Length of the reply; 0 where nothing was generated (floors).
         facets: What results are broken down by.
         outcome: What became of asking, one of `OUTCOMES`.
-        reason: Why an endpoint refused or failed, as it says.
+        reason: Why an endpoint refused or failed, as it says; of a judged answer what the judge said.
         prompt_tokens: Tokens read; 0 where nobody counts.
         frames: Shown, images among them.
         turns: How often the model wrote; 0 where nobody was asked (floors).

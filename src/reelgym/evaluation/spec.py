@@ -163,6 +163,7 @@ class Benchmark:
         frames: Frames of a clip at most.
         fps: Frames per second of a clip at most.
         max_pixels: Largest area of a frame.
+        judge: Of free answers: the highest grade of the judge, and the least that is right; (1, 1) is yes or no.
         references: Published numbers.
         checked: What its numbers were compared with; empty where the spec never saw the real files.
         notes: What a reader of its numbers must know.
@@ -186,6 +187,7 @@ class Benchmark:
     frames: int = 32
     fps: float = 2.0
     max_pixels: int = 128 * 28 * 28
+    judge: tuple[int, int] = (1, 1)
     references: tuple[Reference, ...] = ()
     checked: str = ""
     notes: tuple[str, ...] = ()

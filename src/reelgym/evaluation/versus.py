@@ -15,7 +15,7 @@ from reelgym.evaluation.results import Evaluation
 from reelgym.scoring.significance import detectable, holm, mcnemar, permutation
 from reelgym.scoring.statistics import Interval, paired_difference
 
-SETTINGS = ("prompt", "max_tokens", "dataset", "split", "limit", "frames", "probe", "benchmark", "partial")
+SETTINGS = ("prompt", "max_tokens", "dataset", "split", "limit", "frames", "probe", "benchmark", "judge", "partial")
 """What must be the same in evaluations that are compared, unless the caller allows it to differ."""
 
 

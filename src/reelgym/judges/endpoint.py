@@ -77,7 +77,12 @@ class EndpointJudge:
     """Judges by asking an endpoint; replies come out of the client's journal where they are there already.
 
     A reply that ends in no verdict is asked for once more, for the verdict alone; then `fallback` decides, or nobody.
+
+    Attributes:
+        again: What is said to ask for the verdict alone.
     """
+
+    again = AGAIN
 
     def __init__(
         self,
@@ -128,12 +133,16 @@ class EndpointJudge:
             return _verdict(0.0, "no observation")
         request = self._request(case)
         reply = self.chat.ask(request, self.step)
-        said = verdict_of(reply.text) if reply.outcome == "ok" else None
+        said = self.read(reply.text) if reply.outcome == "ok" else None
         if said is None and reply.outcome in ("ok", "cut_off", "empty"):
             said = self._again(request, reply)
         verdict = self._fall_back(case, reply) if said is None else self._decided(case, reply, said)
         self._note(case, verdict)
         return verdict
+
+    def read(self, text: str) -> bool | None:
+        """Return what a reply decides; None where it ends in no verdict."""
+        return verdict_of(text)
 
     def _request(self, case: Case) -> ChatRequest:
         sample = case.sample
@@ -148,9 +157,9 @@ class EndpointJudge:
         return ChatRequest(messages=(Message("user", (Text(text),)),), max_tokens=self._max_tokens)
 
     def _again(self, request: ChatRequest, reply: Reply) -> bool | None:
-        messages = (*request.messages, Message("assistant", (Text(reply.text),)), Message("user", (Text(AGAIN),)))
+        messages = (*request.messages, Message("assistant", (Text(reply.text),)), Message("user", (Text(self.again),)))
         second = self.chat.ask(ChatRequest(messages=messages, max_tokens=32), f"{self.step} again")
-        return verdict_of(second.text) if second.outcome == "ok" else None
+        return self.read(second.text) if second.outcome == "ok" else None
 
     def _decided(self, case: Case, reply: Reply, said: bool) -> Verdict:
         reason = " ".join(reply.text.split())

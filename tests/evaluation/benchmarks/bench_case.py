@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +16,13 @@ from reelgym.data.dataset import Dataset
 from reelgym.data.messages import Text
 from reelgym.data.sample import Sample
 from reelgym.evaluation import benchmarks
+from reelgym.evaluation.judged import judged
 from reelgym.evaluation.metrics import measure
 from reelgym.evaluation.questions import build
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import grade
+from reelgym.judges.answers import AnswerJudge
+from reelgym.rewards.perception import Case, Verdict
 from reelgym.video import write_mp4
 
 
@@ -66,6 +69,29 @@ def scored(dataset: Dataset, replies: Mapping[str, str]) -> Evaluation:
     graded = tuple(grade(sample, replies[sample.id]) for sample in dataset.samples)
     plain = Evaluation(model="stored", position_rule="", variant="direct", probe=None, max_tokens=0, rows=graded)
     return replace(plain, metrics=measure(benchmarks.get(dataset.manifest["settings"]["benchmark"]), plain))
+
+
+class Verdicts:
+    """A judge that says what it is told: whether a text is right, None where it gives no verdict."""
+
+    name = "told"
+
+    def __init__(self, says: Callable[[str], bool | None]) -> None:
+        self.says, self.chat, self.asked = says, self, list[str]()
+
+    def each(self, cases: Sequence[Case], work: Callable[[Case], Verdict]) -> Iterator[tuple[int, Verdict]]:
+        yield from ((place, work(case)) for place, case in enumerate(cases))
+
+    def one(self, case: Case) -> Verdict:
+        self.asked.append(str(case.observation))
+        said = self.says(str(case.observation))
+        return Verdict(None if said is None else float(said), "as told")
+
+
+def decided(dataset: Dataset, evaluation: Evaluation, judge: Verdicts) -> Evaluation:
+    """Return an evaluation with its free answers judged, and its benchmark's metrics."""
+    found = judged(evaluation, dataset.samples, cast(AnswerJudge, judge))
+    return replace(found, metrics=measure(benchmarks.get(dataset.manifest["settings"]["benchmark"]), found))
 
 
 def values(evaluation: Evaluation) -> dict[str, float]:

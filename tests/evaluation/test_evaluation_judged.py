@@ -1,0 +1,123 @@
+"""Free answers decided by a judge behind an endpoint, and from the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from chat_server import Said, serving, text_of
+from typer.testing import CliRunner
+
+from reelgym.cli import app
+from reelgym.data.sample import Sample
+from reelgym.errors import RequestError, WorkError
+from reelgym.evaluation import benchmarks, judged, results
+from reelgym.evaluation.results import Evaluation
+from reelgym.evaluation.runner import grade
+from reelgym.evaluation.speakers import Manners
+from reelgym.video import write_mp4
+
+
+def sample(name: str, kind: str = "open", answer: str = "a dog") -> Sample:
+    held = {"kind": kind, "duration_seconds": 1.0, "options": ["a cat", "a dog"]}
+    return Sample(
+        id=name, task="benchmark", messages=(), answer=answer, split="test", evidence=held, provenance={"source": name}
+    )
+
+
+def evaluation(samples: list[Sample], replies: list[str]) -> Evaluation:
+    graded = tuple(grade(one, reply) for one, reply in zip(samples, replies, strict=True))
+    return Evaluation(model="m", position_rule="", variant="direct", probe=None, max_tokens=9, rows=graded)
+
+
+def judge_at(url: str, folder: Path, scale: tuple[int, int] = (1, 1)) -> Any:
+    spec = replace(benchmarks.get("mmvu"), judge=scale)
+    return judged.opened(f"openai:j@{url}", spec, Manners(folder=folder, retries=1))
+
+
+def answering(verdict: Callable[[str], str]) -> Callable[[dict[str, Any], int], Said]:
+    """Return a server's answers: the verdict on the reply that a request holds."""
+
+    def said(body: dict[str, Any], before: int) -> Said:
+        found = re.search(r"Reply:\n(.*)", text_of(body))
+        return Said(verdict(found[1] if found else ""))
+
+    return said
+
+
+def test_what_rules_cannot_decide_a_judge_decides_and_what_fails_is_wrong_and_counted_apart(tmp_path: Path) -> None:
+    samples = [sample(name) for name in "abcde"] + [sample("f", kind="choice", answer="B")]
+    before = evaluation(samples, ["A dog.", "a hound", "a cat", "a puppy", "<think>a dog", "B"])
+    verdicts = {"a hound": "<judgement>yes</judgement>", "a cat": "<judgement>no</judgement>", "a puppy": "Perhaps."}
+    with serving(answering(verdicts.__getitem__)) as server, judge_at(server.url, tmp_path) as judge:
+        found = judged.judged(before, samples, judge)
+        # The exact answer, what was cut off and the choice are not asked about; "Perhaps." is asked for once more.
+        assert len(server.bodies) == 4
+        again = judged.judged(before, samples, judge)
+        assert len(server.bodies) == 4 and again == found
+    assert [row.value for row in found.rows] == [1, 1, 0, 0, 0, 1]
+    assert [row.parts.get(judged.FAILED) for row in found.rows] == [0, 0, 0, 1, 0, None]
+    assert found.rows[5] == before.rows[5] and found.settings["judge"] == "j"
+    # All is read strictly but what was cut off.
+    assert [row.parts["strict"] for row in found.rows] == [1, 1, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("grade", "right"), [("0", 0), ("1", 0), ("2", 1), ("3", 1), ("4", None), ("2.5", None)])
+def test_grades_are_right_from_the_least_that_is(tmp_path: Path, grade: str, right: float | None) -> None:
+    samples = [sample("a"), sample("b")]
+    before = evaluation(samples, ["a hound", "a cat"])
+    said = {"a hound": f"<judgement>{grade}</judgement>", "a cat": "<judgement>0</judgement>"}
+    with (
+        serving(answering(lambda text: said.get(text, "?"))) as server,
+        judge_at(server.url, tmp_path, (3, 2)) as judge,
+    ):
+        row = judged.judged(before, samples, judge).rows[0]
+    assert (row.value, row.parts[judged.FAILED]) == ((0, 1) if right is None else (right, 0))
+
+
+def test_a_judge_that_never_decides_is_an_error_and_no_score(tmp_path: Path) -> None:
+    samples = [sample("a"), sample("b")]
+    before = evaluation(samples, ["a hound", "a cat"])
+    with (
+        serving(answering(lambda text: "I cannot say.")) as server,
+        judge_at(server.url, tmp_path) as judge,
+        pytest.raises(WorkError, match="the judge j decided on none of 2 answers: no verdict"),
+    ):
+        judged.judged(before, samples, judge)
+
+
+def test_the_command_asks_free_questions_only_with_a_judge(tmp_path: Path) -> None:
+    write_mp4(tmp_path / "v.mp4", np.random.default_rng(0).integers(0, 255, (8, 56, 56, 3), np.uint8), fps=2)
+    choices = dict(zip("ABCDE", ("one", "two", "three", "four", "five"), strict=True))
+    about = {"video": "v.mp4", "metadata": {"subject": "Art"}, "question": "What?"}
+    held = [about | {"id": "a", "choices": choices, "answer": "B"}, about | {"id": "b", "choices": {}, "answer": "dog"}]
+    (tmp_path / "validation.json").write_text(json.dumps(held))
+    replies = tmp_path / "replies.jsonl"
+    replies.write_text(
+        "".join(json.dumps({"id": f"mmvu-{name}", "reply": said}) + "\n" for name, said in (("a", "B"), ("b", "hound")))
+    )
+    given = ["eval", "mmvu", "--data", tmp_path, "--videos", tmp_path, "--model", f"replies:{replies}"]
+
+    def run(*more: object) -> Any:
+        return CliRunner().invoke(app, [*map(str, [*given, *more])])
+
+    plain = run("--out", tmp_path / "plain")
+    assert plain.exit_code == 0, plain.output
+    (found,) = (one for name, one in results.read(tmp_path / "plain").items() if not name.startswith("floor"))
+    assert len(found.rows) == 1 and "1 of 2 questions have free answers and were not asked" in found.settings["partial"]
+    with serving(answering(lambda text: "<judgement>yes</judgement>")) as server:
+        told = run("--out", tmp_path / "told", "--judge", f"openai:j@{server.url}")
+        assert told.exit_code == 0, told.output
+        assert run("--out", tmp_path / "told", "--judge", f"openai:j@{server.url}").exit_code == 0
+        assert len(server.bodies) == 1
+    (found,) = (one for name, one in results.read(tmp_path / "told").items() if not name.startswith("floor"))
+    assert [row.value for row in found.rows] == [1, 1]
+    assert found.metrics["judge failed"]["mean"] == 0 and found.settings["judge"] == "j"
+    refused = CliRunner().invoke(app, ["eval", str(tmp_path / "told" / "questions"), "--model", "tiny", "--judge", "j"])
+    assert isinstance(refused.exception, RequestError) and "--judge decides on free" in str(refused.exception)
