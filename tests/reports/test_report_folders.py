@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import page_book
 import page_example
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,9 +72,14 @@ def test_an_evaluation_shows_replies_beside_their_puzzles(dataset: Path, tmp_pat
     after = replace(answer(found, list), settings={"dataset": found.digest, "dataset_path": str(dataset)})
     results.write(tmp_path, {"before": before, "after": after, "blind": replace(before, probe="blind")})
     html = report(tmp_path).read_text("utf-8")
-    assert "score rose from" in html and "data:image/jpeg" in html
-    assert html.count('data-solved="solved"') == len(found.samples)
-    assert "Blind" in html and "All evaluations" in html
+    assert "score rose from" in html and "All evaluations" in html
+    book = page_book.read(html)
+    assert len(book.items) == len(found.samples) == book.count("models", "they disagree") and book.frames
+    for sample in found.samples:
+        said = book.item(sample.id)
+        pictures = re.findall(r'data-frame="(.*?)"', said)
+        assert len(pictures) >= 4 + 4 and set(pictures) <= set(book.frames)
+        assert said.index("<b>after</b>") < said.index("<b>before</b>") < said.index("m, blind")
 
 
 def test_an_evaluation_without_its_dataset_shows_replies_and_says_what_is_missing(
@@ -81,14 +88,14 @@ def test_an_evaluation_without_its_dataset_shows_replies_and_says_what_is_missin
     results.write(tmp_path, {"main": answer(read_dataset(dataset), list)})
     html = report(tmp_path).read_text("utf-8")
     assert "do not say where their dataset is" in html and "scores 100.0%" in html
-    assert "data:image/jpeg" in report(tmp_path, dataset=dataset).read_text("utf-8")
+    assert page_book.read(report(tmp_path, dataset=dataset).read_text("utf-8")).frames
 
 
 def test_frames_of_a_dataset_that_has_changed_are_not_shown(dataset: Path, tmp_path: Path) -> None:
     other = {"dataset": "sha256:other", "dataset_path": str(dataset)}
     results.write(tmp_path, {"main": replace(answer(read_dataset(dataset), list), settings=other)})
     html = report(tmp_path).read_text("utf-8")
-    assert "data:image/jpeg" not in html and "has changed since" in html
+    assert not page_book.read(html).frames and "has changed since" in html
 
 
 def test_the_better_prompt_leads_and_its_own_blind_probe_stands_beside_it(dataset: Path, tmp_path: Path) -> None:
@@ -106,7 +113,8 @@ def test_the_better_prompt_leads_and_its_own_blind_probe_stands_beside_it(datase
     )
     html = report(tmp_path).read_text("utf-8")
     assert "scores 100.0%" in html
-    assert f"{blind.mean().mean:.1%}" in html.split('data-label="Blind"')[1].split("</td>")[0]
+    row = html.split('data-label="Blind"')[1].split("</td>")[0]
+    assert f"{blind.mean().mean:.1%}" in row and "blind: every frame grey" in html
 
 
 def run_folder(folder: Path, dataset: Path) -> Path:

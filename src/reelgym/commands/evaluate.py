@@ -77,6 +77,7 @@ def evaluate(
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
     from reelgym.recipes import proving
+    from reelgym.reports.report import report
     from reelgym.training import checkpoint
 
     wanted = list(dict.fromkeys(get(name).name for name in probes.split(",") if name))
@@ -135,13 +136,14 @@ def evaluate(
     if benchmark:
         made = {name: replace(one, metrics=measure(benchmark, one)) for name, one in made.items()}
     results.write(folder, made)
+    page = report(folder, dataset=found.path)
     if as_json:
         return print_json({name: one.summary() for name, one in made.items()})
 
     _printed(benchmark, found, made)
     say(f"partial, not to be compared: {unjudged}" if unjudged else "")
     _decide(made, seed)
-    return typer.echo(f"next: reelgym report {folder}")
+    return typer.echo(f"page: {page}")
 
 
 def _floors(

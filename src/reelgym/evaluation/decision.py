@@ -19,7 +19,7 @@ class Line:
         name: Of its best plain result.
         model: What was asked.
         score: With its video-clustered interval.
-        blind: Its score with grey frames; None where it was not asked so.
+        blind: Its score with grey frames under the same prompt; None where it was not asked so.
         alike: Names of the others that it cannot be told apart from.
         tested: Whether it was tested against any.
         outcomes: Questions by what became of asking.
@@ -107,7 +107,8 @@ def best(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
 def _line(name: str, one: Evaluation, evaluations: Mapping[str, Evaluation], pairs: list[Pair]) -> Line:
     mine = [pair for pair in pairs if name in (pair.first, pair.second)]
     same = [pair for pair in mine if pair.p_holm >= 0.05]
-    blind = [other for other in evaluations.values() if (other.model, other.probe) == (one.model, "blind")]
+    asked = (one.model, one.variant, "blind")
+    blind = [other for other in evaluations.values() if (other.model, other.variant, other.probe) == asked]
     used = one.usage()
     return Line(
         name=name,

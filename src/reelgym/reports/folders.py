@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reelgym import tasks
-from reelgym.data.dataset import Dataset, read_dataset
+from reelgym.data.dataset import Dataset, Source, read_dataset
 from reelgym.data.media import Media
 from reelgym.data.sample import Sample
 from reelgym.errors import MediaError, RequestError
@@ -48,6 +48,7 @@ class Shelf:
     samples: Mapping[str, Sample] = field(default_factory=dict)
     media: Media | None = None
     missing: str = ""
+    sources: tuple[Source, ...] = ()
 
 
 def of_dataset(
@@ -94,7 +95,7 @@ def of_evaluation(folder: Path, store: Store, dataset: str | Path | None) -> Pay
     """Return the page of an evaluation: every stored set of replies, the plain one beside its probes."""
     stored = results.read(folder)
     shown, after = about_evaluation(folder, stored)
-    shelf = _find(dataset or after.settings.get("dataset_path"), store, digest=str(after.settings.get("dataset", "")))
+    shelf = find(dataset or after.settings.get("dataset_path"), store, digest=str(after.settings.get("dataset", "")))
     known = {name: results.by_id(one.rows) for name, one in stored.items() if one.probe is None}
     found = [
         _puzzle(shelf, row.id, [(n, rows[row.id]) for n, rows in known.items() if row.id in rows])
@@ -144,7 +145,7 @@ def of_run(folder: Path, store: Store, datasets: Sequence[str | Path] = ()) -> P
         datasets: What it was trained on, if that is not where `config.json` says.
     """
     named: Sequence[str | Path | None] = datasets or datasets_of(folder) or [None]
-    shelf = _join([_find(path, store) for path in named])
+    shelf = _join([find(path, store) for path in named])
     shown = about_run(folder, read_metrics(folder / "metrics.jsonl"))
     return replace(shown, puzzles=tuple(_groups(folder, shelf)), limits=_limits(shelf))
 
@@ -271,7 +272,7 @@ def _bare_or_shown(shelf: Shelf, sample_id: str, note: str, replies: Sequence[Re
         return puzzles.puzzle(sample, None, replies, note=f"{note} {error}".strip())
 
 
-def _find(path: str | Path | None, store: Store, *, digest: str = "") -> Shelf:
+def find(path: str | Path | None, store: Store, *, digest: str = "") -> Shelf:
     """Return the samples of a dataset; nothing, and why, where it is not at hand or not the one that was answered."""
     if not path:
         return Shelf(missing="The results do not say where their dataset is; frames and right answers are left out.")
@@ -285,7 +286,7 @@ def _find(path: str | Path | None, store: Store, *, digest: str = "") -> Shelf:
 
 
 def _shelf(found: Dataset, store: Store) -> Shelf:
-    return Shelf({sample.id: sample for sample in found.samples}, found.media(store))
+    return Shelf({sample.id: sample for sample in found.samples}, found.media(store), sources=found.sources)
 
 
 def _join(shelves: Sequence[Shelf]) -> Shelf:

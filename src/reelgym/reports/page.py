@@ -16,13 +16,14 @@ from PIL import Image as PilImage
 
 from reelgym.data.files import replacing
 from reelgym.errors import WorkError
-from reelgym.reports import svg
+from reelgym.reports import dots, svg
+from reelgym.reports.packing import packed
 from reelgym.reports.payload import Frame, Measure, Payload, data_uri
 
 
 def render(payload: Payload) -> str:
     """Return the page as HTML text. Every value is escaped; only our own style, script and charts pass as they are."""
-    script = asset("page.js")
+    script = _script(payload)
     # The policy lets nothing be fetched and no script run but the one whose digest it names.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
@@ -30,13 +31,20 @@ def render(payload: Payload) -> str:
         .get_template("page.html.j2")
         .render(
             page=payload,
-            style=Markup(asset("page.css")),
+            style=Markup(asset("page.css") + (asset("view.css") if payload.book else "")),
             script=Markup(script),
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
             judged=any(puzzle.solved is not None for puzzle in payload.puzzles),
             kinds=sorted({puzzle.kind for puzzle in payload.puzzles if puzzle.kind}),
+            book=packed(payload.book) if payload.book else None,
         )
     )
+
+
+def _script(payload: Payload) -> str:
+    if payload.book:
+        return asset("local.js") + asset("view.js")
+    return asset("page.js") if payload.puzzles else ""
 
 
 @cache
@@ -57,6 +65,8 @@ def environment() -> Environment:
         aspect=aspect,
         bars=svg.bars,
         curves=svg.curves,
+        dots=dots.plot,
+        dot_panel=dots.panel,
     )
     made.globals.update(percent=svg.percent, signed=svg.signed)
     return made

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,46 @@ class Bars:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dot:
+    """One number in a row of a plot; `series` is its place in the plot's legend and decides its colour."""
+
+    number: Number
+    series: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DotRow:
+    """One row of a plot.
+
+    Attributes:
+        label: What it is.
+        kind: `model`, `probe` (drawn hollow, set in), `floor` (drawn as a square) or `part` (a value of a facet).
+        dots: One per series that has it.
+        note: A word after the label, such as how many questions.
+        chance: Of this row alone; the plot's own is drawn across all rows.
+        warning: A word that may not be missed, such as `partial`.
+    """
+
+    label: str
+    kind: Literal["model", "probe", "floor", "part"] = "model"
+    dots: tuple[Dot, ...] = ()
+    note: str = ""
+    chance: float | None = None
+    warning: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """Dots with their intervals, one row each, on a scale of shares from 0; chance as a dashed line."""
+
+    title: str
+    rows: tuple[DotRow, ...]
+    chance: float | None = None
+    series: tuple[str, ...] = ()
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Series:
     """One line of a chart: (x, y) points in the order of x. `marked` draws the points too (sparse measurements)."""
 
@@ -95,7 +136,7 @@ class Curves:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Any other table: seeds, floors, counts. Cells are text; the first column names the row."""
+    """Any other table: seeds, floors, counts. The first column names the row; further lines of a cell are small."""
 
     title: str
     columns: tuple[str, ...]
@@ -150,6 +191,9 @@ class Reply:
         valid: Whether an answer could be read.
         solved: Whether the answer is exactly right.
         stop: Why it ended: `eos`, `length` (cut off), `stop_string`, or empty.
+        verdict: What became of it, in a word and how it is drawn (`good`, `bad` or empty); empty where nobody said.
+        read: What a scorer read out of it, as (way of reading, answer).
+        note: What else is told of it: why it was refused, its tokens.
         rewards: Reward terms; empty outside training.
         advantages: Advantage by segment name; empty outside training.
     """
@@ -162,6 +206,9 @@ class Reply:
     valid: bool = True
     solved: bool = False
     stop: str = ""
+    verdict: tuple[str, str] = ("", "")
+    read: tuple[tuple[str, str], ...] = ()
+    note: str = ""
     rewards: tuple[Term, ...] = ()
     advantages: dict[str, float] = field(default_factory=dict)
 
@@ -202,6 +249,40 @@ class Puzzle:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the rows of a book are filtered by: one code per row, the place of its value, -1 for none."""
+
+    name: str
+    label: str
+    values: tuple[str, ...]
+    codes: tuple[int, ...]
+    is_minor: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Book:
+    """Any number of questions to look through in the page itself: what is not looked at stays packed.
+
+    Attributes:
+        rows: JSON values of each row: `key`, `title`, `note`, `tags`, `figure`.
+        texts: What a search of each row looks into.
+        items: HTML of each row's item, escaped by its template; pictures are named by `data-frame`.
+        choices: Filters.
+        sorts: Label to the order of all rows, None for their own; the first is the usual one.
+        frames: Pictures by name, encoded.
+        note: How many questions are shown with pictures, and where the others are.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    texts: tuple[str, ...]
+    items: tuple[str, ...]
+    choices: tuple[Choice, ...] = ()
+    sorts: Mapping[str, tuple[int, ...] | None] = field(default_factory=dict)
+    frames: Mapping[str, bytes] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Payload:
     """A whole page.
 
@@ -218,6 +299,13 @@ class Payload:
         tables: Other tables, in order.
         curves: Learning curves, in order.
         puzzles: The browser of puzzles.
+        book: The browser of questions.
+        warnings: What may not be missed, a sentence each; the first thing on the page.
+        decision: Which of several models to take; before the picture.
+        plot: Scores beside floors and probes, one picture.
+        readings: What the picture says, a sentence each.
+        facets: Scores by facet, one picture each.
+        facets_caption: What they show.
         limits: What the page does not show, a sentence each.
         provenance: (name, value) pairs: config digest, commit, versions, seconds.
     """
@@ -234,6 +322,13 @@ class Payload:
     tables: tuple[Table, ...] = ()
     curves: tuple[Curves, ...] = ()
     puzzles: tuple[Puzzle, ...] = ()
+    book: Book | None = None
+    warnings: tuple[str, ...] = ()
+    decision: Table | None = None
+    plot: Plot | None = None
+    readings: tuple[str, ...] = ()
+    facets: tuple[Plot, ...] = ()
+    facets_caption: str = ""
     limits: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from reelgym.errors import RequestError
 from reelgym.reports.demo import of_demo
-from reelgym.reports.folders import of_dataset, of_evaluation, of_run
+from reelgym.reports.evaluation import of_results
+from reelgym.reports.folders import of_dataset, of_run
 from reelgym.reports.lab import of_lab
 from reelgym.reports.page import write_page
 from reelgym.reports.payload import Payload
@@ -50,7 +51,7 @@ def load(
     if (folder / "lab.json").is_file():
         return of_lab(folder)
     if (folder / "results.json").is_file():
-        return of_evaluation(folder, store, dataset)
+        return of_results(folder, store, dataset)
     if (folder / "dataset.json").is_file():
         return of_dataset(folder, store)
     if (folder / "config.json").is_file():

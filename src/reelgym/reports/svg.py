@@ -64,13 +64,13 @@ def bar_rows(chart: Bars, width: float) -> tuple[Markup, float]:
     marks = ticks(0.0, max([*limits, chart.chance or 0.0, 0.05]))
     scale = (width - left - right) / marks[-1]
     bottom = top + row * len(chart.bars)
-    body = [_line(left + m * scale, top - 4, left + m * scale, bottom, "grid") for m in marks]
-    body += [_text(left + m * scale, bottom + 16, percent(m, 0), "tick", "middle") for m in marks]
+    body = [line(left + m * scale, top - 4, left + m * scale, bottom, "grid") for m in marks]
+    body += [text(left + m * scale, bottom + 16, percent(m, 0), "tick", "middle") for m in marks]
     body += [_bar(bar, left, top + row * i, scale) for i, bar in enumerate(chart.bars)]
     if chart.chance is not None:
         x = left + chart.chance * scale
-        body.append(_line(x, top - 6, x, bottom, "chance"))
-        body.append(_text(x, top - 11, f"chance {percent(chart.chance)}", "chance-label", "middle"))
+        body.append(line(x, top - 6, x, bottom, "chance"))
+        body.append(text(x, top - 11, f"chance {percent(chart.chance)}", "chance-label", "middle"))
     # Every piece of text passed through escape().
     return Markup("".join(body)), bottom + 24.0
 
@@ -79,7 +79,7 @@ def curves(chart: Curves) -> Markup:
     """Return a line chart with axes, labels and a hover title on every point; an empty chart says so."""
     series = [s for s in chart.series if s.points]
     if not series:
-        return _svg([_text(WIDTH / 2, 90, "no measurements", "tick", "middle")], 180, chart.title)
+        return _svg([text(WIDTH / 2, 90, "no measurements", "tick", "middle")], 180, chart.title)
     height, left, right, top, bottom = 214, 46, 14, 12, 38
     xs = [x for s in series for x, _ in s.points]
     ys = [y for s in series for _, y in s.points] + ([chart.chance] if chart.chance is not None else [])
@@ -95,14 +95,14 @@ def curves(chart: Curves) -> Markup:
 
     digits = max(0, -math.floor(math.log10(100 * (y_ticks[1] - y_ticks[0])) + 1e-9))
     show = (lambda v: percent(v, digits)) if chart.share else _short
-    body = [_line(left, place(x_low, t)[1], WIDTH - right, place(x_low, t)[1], "grid") for t in y_ticks]
-    body += [_text(left - 7, place(x_low, t)[1] + 4, show(t), "tick", "end") for t in y_ticks]
-    body += [_text(place(t, y_low)[0], height - bottom + 17, _short(t), "tick", "middle") for t in x_ticks]
-    body.append(_text((left + WIDTH - right) / 2, height - 2, chart.x, "axis", "middle"))
+    body = [line(left, place(x_low, t)[1], WIDTH - right, place(x_low, t)[1], "grid") for t in y_ticks]
+    body += [text(left - 7, place(x_low, t)[1] + 4, show(t), "tick", "end") for t in y_ticks]
+    body += [text(place(t, y_low)[0], height - bottom + 17, _short(t), "tick", "middle") for t in x_ticks]
+    body.append(text((left + WIDTH - right) / 2, height - 2, chart.x, "axis", "middle"))
     if chart.chance is not None:
         y = place(x_low, chart.chance)[1]
-        body.append(_line(left, y, WIDTH - right, y, "chance"))
-        body.append(_text(WIDTH - right, y - 5, f"chance {percent(chart.chance)}", "chance-label", "end"))
+        body.append(line(left, y, WIDTH - right, y, "chance"))
+        body.append(text(WIDTH - right, y - 5, f"chance {percent(chart.chance)}", "chance-label", "end"))
     for number, one in enumerate(series):
         body += _series(one, number, [place(x, y) for x, y in one.points], chart)
     return _svg(body, height, chart.title)
@@ -126,17 +126,17 @@ def _bar(bar: Bar, left: float, top: float, scale: float) -> str:
     middle, value = top + 17.0, bar.number.value
     width = max(abs(value) * scale, 1.0)
     parts = [
-        _text(left - 10, middle + 4, bar.label, f"bar-label {bar.role}", "end"),
+        text(left - 10, middle + 4, bar.label, f"bar-label {bar.role}", "end"),
         f'<rect x="{left}" y="{top + 7:.1f}" width="{width:.1f}" height="20" rx="2" class="bar {escape(bar.role)}">'
         f"<title>{escape(bar.label)}: {spoken(bar.number)}</title></rect>",
     ]
     end = left + width
     if bar.number.low is not None and bar.number.high is not None:
         low, high = left + max(bar.number.low, 0.0) * scale, left + bar.number.high * scale
-        parts += [_line(low, middle, high, middle, "whisker")]
-        parts += [_line(x, middle - 4, x, middle + 4, "whisker") for x in (low, high)]
+        parts += [line(low, middle, high, middle, "whisker")]
+        parts += [line(x, middle - 4, x, middle + 4, "whisker") for x in (low, high)]
         end = max(end, high)
-    parts.append(_text(end + 7, middle + 4, percent(value), f"bar-value {bar.role}", "start"))
+    parts.append(text(end + 7, middle + 4, percent(value), f"bar-value {bar.role}", "start"))
     return "".join(parts)
 
 
@@ -152,11 +152,13 @@ def _short(value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _text(x: float, y: float, content: str, kind: str, anchor: str) -> str:
+def text(x: float, y: float, content: str, kind: str, anchor: str) -> str:
+    """Return an escaped text at a place."""
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{escape(kind)}" text-anchor="{anchor}">{escape(content)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    """Return a straight line."""
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
 
 

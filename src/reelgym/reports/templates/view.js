@@ -13,7 +13,9 @@
     if (text !== undefined) { node.textContent = text; }
     return node;
   }
+  var local = window.reelgym;
   function ask(name, query) {
+    if (local) { return local.ask(name, query || {}); }
     return fetch(name + "?" + new URLSearchParams(query || {})).then(function (answer) {
       if (answer.ok) { return answer; }
       return answer.text().then(function (reason) { throw new Error(reason); });
@@ -186,8 +188,9 @@
       if (mine !== fetching) { return; }
       item.innerHTML = html;
       item.classList.remove("waiting");
+      if (local) { local.dress(item); }
       item.querySelectorAll("[data-aspect]").forEach(function (slot) { slot.style.aspectRatio = slot.dataset.aspect; });
-      if (narrow() && isNew) { window.scrollTo(0, 0); } else { settle(); }
+      if (!narrow() || !isNew) { settle(); } else if (local) { get("browse").scrollIntoView(); } else { window.scrollTo(0, 0); }
     }).catch(function (error) { item.replaceChildren(); item.classList.remove("waiting"); tell(error); });
   }
   // On a wide page the next item begins where the one before began.
@@ -200,9 +203,15 @@
       var isChosen = button.dataset.key === state.key;
       if (!isChosen) { button.removeAttribute("aria-current"); return; }
       button.setAttribute("aria-current", "true");
-      if (!narrow()) { button.scrollIntoView({ block: "nearest" }); }
+      if (!narrow()) { reach(button); }
       if (rows.contains(document.activeElement)) { button.focus({ preventScroll: true }); }
     });
+  }
+  // The list alone is scrolled, never the page around it.
+  function reach(button) {
+    var list = rows.getBoundingClientRect(), one = button.getBoundingClientRect();
+    if (one.top < list.top) { rows.scrollTop -= list.top - one.top; }
+    if (one.bottom > list.bottom) { rows.scrollTop += one.bottom - list.bottom; }
   }
   function move(by) {
     var at = lines.findIndex(function (line) { return line.key === state.key; }) + by;
@@ -244,7 +253,7 @@
   function drawFrame(by) {
     at = (at + by + frames.length) % frames.length;
     var caption = frames[at].closest("figure").querySelector("figcaption");
-    closer.querySelector("img").src = frames[at].getAttribute("src") + "&large=1";
+    closer.querySelector("img").src = frames[at].getAttribute("src") + (local ? "" : "&large=1");
     closer.querySelector("span").textContent = caption ? caption.textContent : "";
   }
   // A frame that does not come says why, once for each row of frames.
@@ -256,6 +265,11 @@
     ask(image.getAttribute("src")).catch(function (error) { film.after(make("p", "lost", error.message)); });
   }
 
+  // Below other parts of a page, keys belong to the browser only while it is what one sees.
+  function isNear() {
+    var place = get("browse").getBoundingClientRect();
+    return !local || (place.top < innerHeight / 2 && place.bottom > innerHeight / 3);
+  }
   function type(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) { return; }
     if (closer.open) {
@@ -264,7 +278,7 @@
       return;
     }
     if (event.key === "Escape") { document.activeElement.blur(); if (narrow()) { leave(); } return; }
-    if (/^(SELECT|INPUT|TEXTAREA)$/.test(event.target.tagName) || get("browse").hidden) { return; }
+    if (/^(SELECT|INPUT|TEXTAREA)$/.test(event.target.tagName) || get("browse").hidden || !isNear()) { return; }
     var does = {
       ArrowDown: function () { move(1); }, j: function () { move(1); },
       ArrowUp: function () { move(-1); }, k: function () { move(-1); },
@@ -319,6 +333,6 @@
     recall();
     remember();
     draw();
-    setInterval(refresh, WAIT);
+    if (!local) { setInterval(refresh, WAIT); }
   }).catch(tell);
 })();

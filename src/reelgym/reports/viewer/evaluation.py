@@ -17,9 +17,10 @@ from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
 from reelgym.evaluation import results
 from reelgym.evaluation.results import Row, row_from_record
-from reelgym.reports import puzzles
+from reelgym.reports import verdicts
 from reelgym.reports.build import words
-from reelgym.reports.folders import about_evaluation, read_json
+from reelgym.reports.evaluation import about_results
+from reelgym.reports.folders import read_json
 from reelgym.reports.payload import Payload, Reply, Role
 from reelgym.reports.viewer.browser import Browser, Line, Listing, Tab, described, no_tab
 from reelgym.reports.viewer.columns import Coder, Column, Filter, Mask
@@ -27,11 +28,7 @@ from reelgym.reports.viewer.exhibit import bare, exhibit
 from reelgym.reports.viewer.pictures import Decoder
 from reelgym.reports.viewer.rows import DAMAGE, Rows, damaged
 from reelgym.reports.viewer.samples import Samples, find_samples
-from reelgym.synthesis.audit import SOLVED
 from reelgym.video import Store
-
-VERDICTS = ("right", "partly right", "wrong", "unreadable")
-"""What became of a reply: all of the score, some, none, or no answer could be read."""
 
 _ENDED = {"eos": "by itself", "length": "cut off", "stop_string": "at a stop word"}
 
@@ -49,7 +46,7 @@ class _Stored:
         starts: Name to the number of its first reply in the list.
         ids: Sample of each reply.
         values: Score of each reply.
-        verdicts: Place in VERDICTS of each reply.
+        verdicts: Place in `verdicts.VERDICTS` of each reply.
         filters: Of the list.
     """
 
@@ -160,7 +157,7 @@ class EvaluationBrowser(Browser):
             raise no_tab(tab, self.kind)
         now = self.stamp()
         if self._result is None or self._result[0] != now:
-            shown, _ = about_evaluation(self.folder, results.read(self.folder))
+            shown = about_results(self.folder, results.read(self.folder))
             self._result = (now, replace(shown, limits=(self._missing,) if self._missing else ()))
         return self._result[1]
 
@@ -187,7 +184,7 @@ def _load(folder: Path) -> _Stored:
     starts: dict[str, int] = {}
     ids: list[str] = []
     values: list[float] = []
-    verdicts: list[int] = []
+    found_verdicts: list[int] = []
     who, probe, ended, facets = Coder(), Coder(), Coder(), dict[str, Coder]()
     try:
         for name, rows in files.items():
@@ -197,7 +194,7 @@ def _load(folder: Path) -> _Stored:
                 row = len(ids)
                 ids.append(told["id"])
                 values.append(float(told["value"]))
-                verdicts.append(_verdict(told["valid"], told["value"]))
+                found_verdicts.append(verdicts.place_of(valid=told["valid"], value=told["value"]))
                 who.add(row, words(name))
                 probe.add(row, str(taken).replace("_", " "))
                 ended.add(row, _ENDED.get(told["stop"], str(told["stop"])))
@@ -207,24 +204,23 @@ def _load(folder: Path) -> _Stored:
         raise damaged(folder, error) from None
     found: dict[str, Column] = {
         "evaluation": who.column("Replies of", len(ids)),
-        "verdict": Column("Verdict", VERDICTS, np.array(verdicts, np.int32)),
+        "verdict": Column("Verdict", verdicts.VERDICTS, np.array(found_verdicts, np.int32)),
         "probe": probe.column("Taken away", len(ids)),
         "ended": ended.column("Ended", len(ids)),
         **{f"facet.{n}": replace(one.column(words(n), len(ids)), is_minor=True) for n, one in sorted(facets.items())},
     }
     filters: dict[str, Filter] = {name: one for name, one in found.items() if len(one.values) > 1}
-    return _Stored(about, files, starts, np.array(ids, np.str_), values, verdicts, filters)
+    return _Stored(about, files, starts, np.array(ids, np.str_), values, found_verdicts, filters)
 
 
 def _line(stored: _Stored, row: int) -> Line:
     name, place = stored.of_row(row)
-    verdict = VERDICTS[stored.verdicts[row]]
-    kind = {"right": "good", "wrong": "bad", "unreadable": "bad"}.get(verdict, "")
+    verdict = verdicts.VERDICTS[stored.verdicts[row]]
     return Line(
         key=f"{name}:{place}",
         title=str(stored.ids[row]),
         note=words(name),
-        tags=((verdict, kind),),
+        tags=((verdict, verdicts.DRAWN[verdict]),),
         figure=f"{stored.values[row]:.2f}",
     )
 
@@ -247,16 +243,8 @@ def _row(stored: _Stored, name: str, place: int) -> Row:
 
 
 def _reply(name: str, row: Row, sample: Sample | None, *, is_floor: bool) -> Reply:
-    answer = puzzles.indices(sample.answer) if sample is not None else None
     role: Role = "floor" if is_floor else _ROLES.get(name, "plain")
-    shown = puzzles.reply(row, answer or (), label=words(name))
-    return replace(shown, role=role, solved=row.value >= SOLVED)
-
-
-def _verdict(valid: bool, value: float) -> int:
-    if not valid:
-        return 3
-    return 0 if value >= SOLVED else 1 if value > 0 else 2
+    return verdicts.reply(row, sample, label=words(name), role=role)
 
 
 def _leading(about: Mapping[str, Mapping[str, Any]]) -> str:

@@ -13,8 +13,9 @@ from reelgym.data.sample import Sample
 from reelgym.reports.build import words
 from reelgym.reports.page import environment
 from reelgym.reports.payload import Frame, Puzzle, Reply
-from reelgym.reports.puzzles import gap_of, indices, label_of
+from reelgym.reports.puzzles import Pictures, gap_of, indices, label_of
 from reelgym.reports.viewer.pictures import addresses
+from reelgym.scoring.choice import LETTERS
 from reelgym.synthesis.audit import SOLVED
 
 _LONGEST = 4_000
@@ -50,6 +51,9 @@ def exhibit(
     note: str = "",
     links: Sequence[tuple[str, str]] = (),
     sealed: bool = True,
+    asides: Sequence[Reply] = (),
+    show: Pictures | None = None,
+    bare_media: str = "",
 ) -> str:
     """Return a sample as HTML; its frames are fetched one by one by their addresses.
 
@@ -61,9 +65,12 @@ def exhibit(
         note: A line under its title.
         links: (words, what is searched for when they are clicked).
         sealed: Whether the answer waits for a click.
+        asides: Replies that are told in a line each: of probes and floors.
+        show: From a part to its frames, where they are not fetched by address.
+        bare_media: Why no frames are shown; empty where they are.
     """
-    show = addresses(sample, sample.id)
-    gap = gap_of(sample, show)
+    show = show or addresses(sample, sample.id)
+    gap = None if bare_media else gap_of(sample, show)
     answer = indices(sample.answer) or ()
     puzzle = replace(gap or Puzzle(id=sample.id, answer=answer), replies=tuple(replies))
     audit = dict(sample.provenance.get("audit", {}))
@@ -78,8 +85,10 @@ def exhibit(
         facets=[(words(name).lower(), _plain(value)) for name, value in sample.facets.items()],
         sealed=sealed,
         gap=gap is not None,
-        blocks=list(blocks(sample)),
-        answer="" if answer else _plain(sample.answer),
+        blocks=list(blocks(sample, None if bare_media else show)),
+        answer="" if answer else right_answer(sample),
+        asides=asides,
+        bare_media=bare_media,
         gold=str(sample.evidence.get("gold", ""))[:_LONGEST],
         shortcuts=_shortcuts(audit),
         chance=audit.get("chance"),
@@ -88,14 +97,35 @@ def exhibit(
     )
 
 
-def bare(name: str, replies: Sequence[Reply], *, note: str = "", links: Sequence[tuple[str, str]] = ()) -> str:
+def bare(
+    name: str,
+    replies: Sequence[Reply],
+    *,
+    note: str = "",
+    links: Sequence[tuple[str, str]] = (),
+    asides: Sequence[Reply] = (),
+) -> str:
     """Return replies to a sample that is not at hand."""
-    return _draw(Puzzle(id=name, replies=tuple(replies)), title=name, note=note, links=links)
+    return _draw(Puzzle(id=name, replies=tuple(replies)), title=name, note=note, links=links, asides=asides)
 
 
-def blocks(sample: Sample) -> Iterator[Block]:
-    """Yield what a sample's messages show, in their order; a short text before a clip or picture is its label."""
-    show = addresses(sample, sample.id)
+def right_answer(sample: Sample) -> str:
+    """Return the right answer as text; that of a choice by its letter with the words of its option."""
+    options, letter = sample.evidence.get("options"), sample.answer
+    if isinstance(options, list) and isinstance(letter, str) and len(letter) == 1 and letter in LETTERS[: len(options)]:
+        return f"{letter}. {_plain(options[LETTERS.index(letter)])}"
+    if letter is None and sample.evidence.get("spans"):
+        return "; ".join(f"{float(start):g} to {float(stop):g} s" for start, stop in sample.evidence["spans"])
+    return _plain(letter)
+
+
+def blocks(sample: Sample, show: Pictures | None) -> Iterator[Block]:
+    """Yield what a sample's messages show, in their order; a short text before a clip or picture is its label.
+
+    Args:
+        sample: The sample.
+        show: From a part to its frames; None leaves clips and pictures out.
+    """
     for message in sample.messages:
         if len(sample.messages) > 1:
             yield Block(form="role", text=message.role)
@@ -111,7 +141,9 @@ def blocks(sample: Sample) -> Iterator[Block]:
                 if said:
                     yield Block(form="words", text=said)
                 continue
-            if isinstance(part, Image):
+            if show is None:
+                label = ""
+            elif isinstance(part, Image):
                 pool.append((label, show(part)[0]))
             else:
                 yield Block(form="clip", text=label, frames=show(part))
@@ -144,6 +176,8 @@ def _draw(puzzle: Puzzle, **about: Any) -> str:
         "chance": None,
         "difficulty": (),
         "facts": {},
+        "asides": (),
+        "bare_media": "",
     }
     return environment().get_template("item.html.j2").render(puzzle=puzzle, **usual | about)
 

@@ -42,7 +42,7 @@ def addresses(sample: Sample, key: str) -> Pictures:
             Frame(
                 seconds=(part.shown_seconds or times)[place] if isinstance(part, Clip) else None,
                 address="frame?" + urlencode({"key": key, "part": number, "place": place}),
-                shape=_shape(part),
+                shape=shape_of(part),
             )
             for place in _spread(len(times))
         )
@@ -91,7 +91,7 @@ class Decoder:
     def _decode(self, key: tuple[str, int, int, int], part: Clip | Image, media: MediaReader) -> None:
         name, number, place, side = key
         places = range(place, place + 1) if side == LARGE_SIDE else _chunk(_length(part), place)
-        for at, pixels in zip(places, media(_reduced(part, places, side)), strict=True):
+        for at, pixels in zip(places, media(reduced(part, places, side)), strict=True):
             self._held[name, number, at, side] = encode(pixels)
         while len(self._held) > _HELD:
             self._held.popitem(last=False)
@@ -116,7 +116,7 @@ def _length(part: Clip | Image) -> int:
     return len(part.times) if isinstance(part, Clip) else 1
 
 
-def _reduced(part: Clip | Image, places: range | list[int], side: int) -> Clip | Image:
+def reduced(part: Clip | Image, places: range | list[int], side: int) -> Clip | Image:
     """Return a part with some of its frames only, which name their times, at a size to look at."""
     times = tuple(part.times[place] for place in places) if isinstance(part, Clip) else (part.time,)
     size = _size(part, side)
@@ -140,9 +140,9 @@ def _size(part: Clip | Image, side: int) -> tuple[int, int] | None:
     return max(1, round(height * times)), max(1, round(width * times))
 
 
-def _shape(part: Clip | Image) -> tuple[int, int] | None:
+def shape_of(part: Clip | Image, side: int = SIDE) -> tuple[int, int] | None:
     """Return height and width as shown, edits that turn the frame included."""
-    size = _size(part, SIDE)
+    size = _size(part, side)
     if size is None or any(edit.name == "crop" for edit in part.edits):
         return None
     turned = sum(edit.name == "rotate" and edit.args[:1] in ((90,), (270,)) for edit in part.edits) % 2
