@@ -77,6 +77,9 @@ class Script:
     def encode_all(self, every: Sequence[tuple[Message, ...]], media: Any, *, generate: bool = True) -> list[Any]:
         return [self.encode(messages, media) for messages in every]
 
+    def fingerprint(self) -> str:
+        return "script"
+
     def sample(self, prompts: Sequence[Any], *, n: int, params: Any, streams: Any, features: Any = None) -> Any:
         self.calls.append((len(prompts), n, params, streams))
         return [[turn(*self.answer(prompt.messages))] for prompt in prompts]

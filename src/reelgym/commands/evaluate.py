@@ -78,6 +78,7 @@ def evaluate(
     from reelgym.evaluation.probes import get
     from reelgym.recipes import proving
     from reelgym.reports.report import report
+    from reelgym.reports.usage import usage_table
     from reelgym.training import checkpoint
 
     wanted = list(dict.fromkeys(get(name).name for name in probes.split(",") if name))
@@ -142,6 +143,8 @@ def evaluate(
 
     _printed(benchmark, found, made)
     say(f"partial, not to be compared: {unjudged}" if unjudged else "")
+    if took := usage_table(made):
+        table(took.title, took.columns, took.rows)
     _decide(made, seed)
     return typer.echo(f"page: {page}")
 

@@ -78,7 +78,7 @@ class Local(Speaker):
         for number, prompts in _ahead(read, [number for number, said in enumerate(known) if not said]):
             made = self._ask(prompts, max_tokens)
             share = (time.monotonic() - began) / len(prompts)
-            replies = [Said(seconds=round(share, 6), **one) for one in made]
+            replies = [Said(seconds=share, **one) for one in made]
             if self._journal is not None:
                 self._journal.put(keys[number], {"replies": [asdict(one) for one in replies]})
             yield list(zip(batches[number], replies, strict=True))
@@ -107,10 +107,7 @@ class Local(Speaker):
         """Return the name of a batch in the journal; it covers all that the replies depend on."""
         if self._journal is None:
             return ""
-        if not self._weights:
-            from reelgym.models.fingerprint import fingerprint
-
-            self._weights = fingerprint(self._policy)
+        self._weights = self._weights or self._policy.fingerprint()
         told = [VERSION, self._weights, max_tokens, [[name, to_json(messages)] for name, messages in asked]]
         return hashlib.sha256(canonical(told).encode()).hexdigest()
 

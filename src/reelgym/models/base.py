@@ -19,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 from reelgym.data.messages import Clip, Image, Message
 from reelgym.models import pieces, prompts, saving, vision
 from reelgym.models.family import VISION_TOKENS, Family, Features, Media, Prompt
+from reelgym.models.fingerprint import fingerprint
 from reelgym.models.patches import Sizing
 
 __all__ = ["Family", "Features", "Media", "Policy", "Prompt"]
@@ -159,6 +160,10 @@ class Policy:
         """Return (..., V) float32 (float64 of a float64 model): the head's logits of hidden states (..., D)."""
         logits: torch.Tensor = self.model.lm_head(hidden)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+    def fingerprint(self) -> str:
+        """Return a name for all that the policy's greedy replies depend on; see `models.fingerprint`."""
+        return fingerprint(self)
 
     def set_attention(self, name: str) -> None:
         """Choose the text model's attention function by its registered name; the tower keeps its own."""

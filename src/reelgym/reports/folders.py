@@ -22,6 +22,7 @@ from reelgym.evaluation.results import Evaluation
 from reelgym.reports import audit, build, puzzles
 from reelgym.reports.payload import Payload, Puzzle, Reply, Role, Table
 from reelgym.reports.svg import percent
+from reelgym.reports.usage import usage_table
 from reelgym.synthesis.inspect import inspect, table
 from reelgym.video import Store
 
@@ -130,7 +131,7 @@ def about_evaluation(folder: Path, stored: Mapping[str, Evaluation]) -> tuple[Pa
         measures=build.measures(before, after, blind=blind),
         measures_caption=build.measures_caption(after),
         bars=build.all_bars(stored),
-        tables=(build.evaluation_table("All evaluations", stored),),
+        tables=(build.evaluation_table("All evaluations", stored), *filter(None, [usage_table(stored)])),
         provenance=_settings(after),
     )
     return shown, after
