@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import threading
 import time
@@ -11,6 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from reelgym.doctor.pictures import read
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,26 @@ Answer = Callable[[dict[str, Any], int], Said]
 """From a body and how often this request came before to what is said."""
 
 
+def looked(body: Mapping[str, Any]) -> str | None:
+    """Return what a model that sees replies to the pictures that `reelgym doctor` draws; None to anything else."""
+    asked = text_of(body)
+    if "drawn in the picture" not in asked and "Each picture shows a number" not in asked:
+        return None
+    return ", ".join(read(picture) for picture in pictures_of(body))
+
+
+def pictures_of(body: Mapping[str, Any]) -> list[Any]:
+    """Return the pixels of all images of a request, and of the frames of its videos."""
+    urls = []
+    for message in body["messages"]:
+        for part in message["content"] if isinstance(message["content"], list) else ():
+            urls += [part[part["type"]]["url"]] if part["type"] != "text" else []
+    coded = [one for url in urls for one in url.partition("base64,")[2].split(",")]
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB")) for one in coded]
+
+
 class Server:
-    """What came in and what was paid for.
+    """What came in and what was paid for. What `reelgym doctor` asks is answered and not counted, unless told to.
 
     Attributes:
         url: Base address.
@@ -45,8 +70,8 @@ class Server:
         paid: By idempotency key, how many replies of status 200 were made anew; a repeated key gets the stored one.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer, self.url = answer, ""
+    def __init__(self, answer: Answer, *, sees: bool = True) -> None:
+        self.answer, self.url, self.sees = answer, "", sees
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.came: Counter[str] = Counter()
@@ -59,6 +84,8 @@ class Server:
     def respond(self, handler: BaseHTTPRequestHandler) -> None:
         body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
         key = handler.headers["Idempotency-Key"]
+        if self.sees and (seen := looked(body)) is not None:
+            return self.send(handler, Said(seen), Said(seen).content(body["model"]))
         with self.lock:
             before = self.came[key]
             self.came[key] += 1
@@ -75,6 +102,10 @@ class Server:
                 if key not in self.stored:
                     self.paid[key] += 1
                 content = self.stored.setdefault(key, content)
+        self.send(handler, said, content)
+        self.on_reply(len(self.stored))
+
+    def send(self, handler: BaseHTTPRequestHandler, said: Said, content: bytes) -> None:
         handler.send_response(said.status)
         for name, value in said.headers.items():
             handler.send_header(name, value)
@@ -82,13 +113,12 @@ class Server:
         handler.end_headers()
         handler.wfile.write(content)
         handler.wfile.flush()
-        self.on_reply(len(self.stored))
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[Server]:
+def serving(answer: Answer, *, sees: bool = True) -> Iterator[Server]:
     """Yield a server on a free port of this machine."""
-    server = Server(answer)
+    server = Server(answer, sees=sees)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,8 +54,9 @@ def _checks(model: str | None, quick: bool, key_env: str | None) -> Iterator[Che
 
         return machine.checks(proving.cache_folder())
     from reelgym.doctor import gate
+    from reelgym.evaluation.speakers import Manners
 
-    return gate.checks(model, quick=quick, key_env=key_env)
+    return gate.checks(model, quick=quick, manners=Manners(folder=Path(), key_env=[key_env] if key_env else ()))
 
 
 def _next(model: str, failed: bool) -> str:
@@ -62,8 +64,6 @@ def _next(model: str, failed: bool) -> str:
         return f"mend what failed, then reelgym doctor --model {model}"
     if model.startswith("openai:"):
         return f"reelgym eval DATASET --model {model}"
-    from pathlib import Path
-
     if (Path(model.partition("@")[0]) / "checkpoints").is_dir():
         return f"reelgym eval DATASET --model {model} --probes blind"
     return f"reelgym train mvp --data DATASET --model {model} --out runs/mvp"

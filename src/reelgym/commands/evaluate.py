@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reelgym.commands.options import Json, Seed, Videos, price_of
+from reelgym.commands.options import Json, Seed, Unsafe, Videos, price_of
 from reelgym.errors import RequestError, WorkError, unknown
 from reelgym.terminal import Bars, print_json, say, table
 
@@ -65,6 +65,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="The evaluation's folder; evals/NAME by default.")] = None,
     videos: Videos = None,
     seed: Seed = 0,
+    unsafe: Unsafe = False,
     as_json: Json = False,
 ) -> None:
     """Scores with chance, floors, probes and intervals.
@@ -72,6 +73,7 @@ def evaluate(
     Example: [bold]reelgym eval puzzles --model tiny --model runs/mvp --probes blind[/bold], or
     [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
+    from reelgym.doctor import gate
     from reelgym.evaluation import ask, judged, results, speakers
     from reelgym.evaluation.frames import budgeted
     from reelgym.evaluation.metrics import measure
@@ -111,6 +113,7 @@ def evaluate(
         settings |= {"partial": ", ".join(filter(None, [settings["partial"], unjudged]))} if unjudged else {}
         who_judges = held.enter_context(judged.opened(judge, benchmark, manners)) if judge and benchmark else None
         for name in model:
+            say("" if unsafe else gate.require(name, proving.cache_folder(), manners=manners))
             say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
             who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
             asked = ask.ask(

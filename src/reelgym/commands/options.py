@@ -12,6 +12,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option(help="Of everything drawn.")]
 Videos = Annotated[str | None, typer.Option("--videos", help="Folder of the videos, if it has moved.")]
 
+Unsafe = Annotated[bool, typer.Option("--unsafe", help="Go on with a model that fails `reelgym doctor --quick`.")]
+
 
 def price_of(text: str | None) -> tuple[float, float] | None:
     """Return prices of tokens read and written from `IN,OUT`."""

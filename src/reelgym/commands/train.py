@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reelgym.commands.options import Json
+from reelgym.commands.options import Json, Unsafe
 from reelgym.terminal import Bars, Stop, leave_if, print_json, say, table
 
 
@@ -29,6 +29,7 @@ def train(
     show: Annotated[
         bool, typer.Option("--show", help="Print every setting and where it comes from; train nothing.")
     ] = False,
+    unsafe: Unsafe = False,
     as_json: Json = False,
 ) -> None:
     """Any stage: SFT, RL. Repeat the command to resume; the first Ctrl-C finishes the step and saves.
@@ -48,6 +49,8 @@ def train(
     from reelgym.training.config import SFTRun
 
     folder = out or Path("runs", Path(recipe.rpartition(":")[2]).stem)
+    if not unsafe:
+        _examine(resolved.run.policy, folder)
     with Bars() as bars, Stop() as stop:
         progress = bars.stage(f"train {resolved.name}")
         if isinstance(resolved.run, SFTRun):
@@ -59,6 +62,16 @@ def train(
         return  # One rank speaks for all.
     say("" if progress.calls else f"{folder} was finished before; nothing to do")
     _trained(folder, as_json)
+
+
+def _examine(model: str, folder: Path) -> None:
+    """Refuse a model that is not right on this machine; a run that was taken up before began with one that was."""
+    from reelgym.doctor import gate
+    from reelgym.recipes import proving
+    from reelgym.training import checkpoint
+
+    if os.environ.get("RANK", "0") == "0" and checkpoint.latest(folder) is None:
+        say(gate.require(model, proving.cache_folder()))
 
 
 def _trained(folder: Path, as_json: bool) -> None:

@@ -5,12 +5,13 @@ Shapes: H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reelgym.data.messages import Clip, Image, Message, Text
+from reelgym.rollout.chat_form import Pixels
 from reelgym.video.types import FrameSpec
 
 SOURCE = "doctor:"
@@ -85,7 +86,7 @@ def user(*parts: Text | Image | Clip | str) -> tuple[Message, ...]:
     return (Message("user", tuple(Text(part) if isinstance(part, str) else part for part in parts)),)
 
 
-def pixels_at(scale: int) -> Callable[[Image | Clip], NDArray[np.uint8]]:
+def pixels_at(scale: int) -> Pixels:
     """Return what gives the pixels (F, H, W, 3) of drawn parts, `scale` pixels a cell."""
 
     def pixels(part: Image | Clip) -> NDArray[np.uint8]:

@@ -78,6 +78,27 @@ def resolve(name: str) -> str:
     )
 
 
+def place_of(name: str) -> Path | None:
+    """Return the folder on this machine where the files of a model lie; None where it is built or not fetched yet.
+
+    Raises:
+        RequestError: There is no such model.
+    """
+    if name in NAMES:
+        packaged = ASSETS / name
+        return packaged if packaged.is_dir() else None
+    folder = resolve(name)
+    if Path(folder).is_dir():
+        return Path(folder)
+    from transformers.utils.hub import cached_file
+
+    missing = {
+        f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors", "gated_repo")
+    }
+    found = cached_file(folder, "config.json", **missing)
+    return Path(found).parent if found else None
+
+
 def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
     if (Path(folder) / "adapter_config.json").is_file():
         return _open_adapter(folder, source, dtype)

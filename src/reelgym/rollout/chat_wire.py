@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,10 @@ class Fault:
         return found[min(found)] if found else None
 
 
+Reader = Callable[[int, Mapping[str, str], bytes], dict[str, Any] | Fault]
+"""Makes something of a response."""
+
+
 def _whole(name: str, text: str) -> bool:
     return re.search(rf"(?<![A-Za-z_]){name}(?![A-Za-z_])", text) is not None
 
@@ -90,14 +94,17 @@ class Wire:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         self._client = httpx.Client(timeout=timeout, limits=limits, follow_redirects=False)
 
-    def post(self, body: Mapping[str, Any], key: str) -> dict[str, Any] | Fault:
-        """Return the fields of a `chat.Reply`, or the fault; `key` goes along as `Idempotency-Key`."""
+    def post(self, body: Mapping[str, Any], key: str, reader: Reader | None = None) -> dict[str, Any] | Fault:
+        """Return the fields of a `chat.Reply`, or the fault; `key` goes along as `Idempotency-Key`.
+
+        `reader` makes something else of status, headers and body.
+        """
         secret = os.environ.get(self._key_env, "")
         headers = {"Idempotency-Key": key} | ({"Authorization": f"Bearer {secret}"} if secret else {})
         try:
             content = json.dumps(body, ensure_ascii=True).encode("ascii")
             status, sent, raw = self._exchange(content, headers | {"Content-Type": "application/json"})
-            found: dict[str, Any] | Fault = read(status, sent, raw)
+            found: dict[str, Any] | Fault = (reader or read)(status, sent, raw)
         except httpx.ConnectError as error:
             found = Fault(f"no connection: {error}", transient=True, unreachable=True)
         except httpx.TimeoutException:
