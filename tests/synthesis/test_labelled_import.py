@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image as PILImage
 
 from reelgym import tasks
 from reelgym.data.dataset import Dataset, read_dataset
-from reelgym.data.messages import Clip, Text
+from reelgym.data.messages import Clip, Image, Text
 from reelgym.errors import RequestError, WorkError
 from reelgym.synthesis.labelled import import_records
 from reelgym.synthesis.labelled.record import BadRecord, Draft, options_of
@@ -39,6 +40,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "deep").mkdir()
     scene(folder / "deep" / "a.mp4", 0)
     scene(folder / "b.mp4", 1)
+    PILImage.fromarray(np.random.default_rng(2).integers(0, 256, (56, 84, 3)).astype(np.uint8)).save(folder / "c.png")
     return folder
 
 
@@ -73,6 +75,7 @@ def test_video_r1_reasoning_records(make: Make) -> None:
     assert [(s.answer, s.facets["kind"], s.provenance["row"]) for s in made.samples] == [
         ("B", "choice", 1),
         ("4", "number", 2),
+        ("blocks", "text", 3),
     ]
     assert question(made, 0) == (
         "\nWhich colour fills the corner first?\nA. red\nB. green\nC. blue\nAnswer with the letter of one option."
@@ -81,7 +84,6 @@ def test_video_r1_reasoning_records(make: Make) -> None:
     assert made.samples[0].evidence["gold"] == gold
     assert tasks.get("labelled").score(gold, made.samples[0]).value == 1.0
     found = reasons(made)
-    assert found["3"] == "is about an image: questions about video only"
     assert found["4"].startswith("its video ./gone.mp4 is not in ")
     assert made.manifest["counts"]["rows"] == len(made.samples) + len(made.quarantine) == 4
     assert made.manifest["settings"]["reader"] == "video-r1"
@@ -100,12 +102,51 @@ def test_video_r1_questions_without_reasoning(make: Make) -> None:
 def test_videop2r_chains_are_taken_apart_or_out_of_the_whole_reply(make: Make) -> None:
     made = make("videop2r_sft.json")
     assert made.manifest["settings"]["reader"] == "videop2r"
-    assert [sample.evidence["gold"] for sample in made.samples] == [
+    assert [sample.evidence["gold"] for sample in made.samples[:2]] == [
         "<observation>Based on the question, I need to notice the first block.</observation>"
         "<think>Based on the observations, it is the first.</think><answer>A</answer>",
         "<observation>Four rows.</observation><think>I count four.</think><answer>4</answer>",
     ]
-    assert [line["reason"] for line in made.quarantine] == ["is about an image: questions about video only"]
+    read = made.samples[2]
+    assert (read.answer, read.facets["kind"], read.facets["medium"]) == ("EXIT", "ocr", "image")
+    assert read.provenance["given"] == {"reward": "1.0", "select": "True", "clean_version": "1"}
+    assert not made.quarantine
+
+
+def test_a_record_about_an_image_shows_that_picture_alone(make: Make, videos: Path, tmp_path: Path) -> None:
+    made = make("video_r1_sft.json", max_pixels=56 * 84)
+    sample = made.samples[2]
+    (message,) = sample.messages
+    image, text = message.parts
+    assert isinstance(image, Image) and isinstance(text, Text)
+    assert text.text == "\nWhat is on the picture?\nAnswer in your own words."
+    (source,) = [source for source in made.sources if source.identity == sample.source]
+    assert (source.path, source.height, source.width, source.duration_seconds) == ("c.png", 56, 84, 0.0)
+    shown = made.media(Store(tmp_path / "store"))(image)
+    with PILImage.open(videos / "c.png") as picture:
+        assert np.array_equal(shown, np.asarray(picture)[None])
+    assert tasks.get("labelled").score("<answer>blocks</answer>", sample).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"path": "b.mp4"}, "no picture of the forms PNG, JPEG, WEBP, BMP, GIF"),
+        ({"data_type": "video"}, "a still picture (PNG), not a video"),
+        ({"data_type": "audio"}, "data_type 'audio' is none of video, image"),
+        ({"problem": "<image>\nWhat is it?"}, ""),
+    ],
+)
+def test_a_medium_is_what_the_record_says_it_is(
+    changed: dict[str, str], reason: str, videos: Path, tmp_path: Path
+) -> None:
+    plain = {"problem": "What?", "problem_type": "free-form", "solution": "x", "data_type": "image", "path": "c.png"}
+    file = tmp_path / "t.json"
+    file.write_text(json.dumps([plain, plain | changed]))
+    import_records(file, tmp_path / "ds", videos=videos, workers=1)
+    made = read_dataset(tmp_path / "ds")
+    assert [reason in line["reason"] for line in made.quarantine] == [True] * bool(reason)
+    assert len(made.samples) == 1 + (not reason)
 
 
 def test_videop2r_records_whose_values_are_all_text(make: Make) -> None:

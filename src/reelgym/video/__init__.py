@@ -1,7 +1,7 @@
 """Files to frames: find, probe, decode, sample, de-duplicate, encode, and the store. Knows no model.
 
-Public names: Video, FrameSpec, Frames; find_videos, search, probe, identify, read, read_many, sample_times, auto_fps,
-fit; Similarity, GridDescriptor, deduplicate; Store; write_mp4. What is wrong with one file is an errors.MediaError.
+Public names: Video, FrameSpec, Frames; find_videos, search, probe, probe_still, identify, read, read_many; sample_times,
+auto_fps, fit; Similarity, GridDescriptor, deduplicate; Store; write_mp4. What is wrong with one file is an errors.MediaError.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reelgym.video.find import Found, find_videos, search
     from reelgym.video.probing import identify, probe
     from reelgym.video.sampling import auto_fps, fit, sample_times
+    from reelgym.video.still import probe_still
     from reelgym.video.store import Store, StoreStats
     from reelgym.video.types import Frames, FrameSpec, Video
 
@@ -34,6 +35,7 @@ __all__ = [
     "fit",
     "identify",
     "probe",
+    "probe_still",
     "read",
     "read_many",
     "sample_times",
@@ -48,6 +50,7 @@ _HOMES = {
     "find": ("Found", "find_videos", "search"),
     "probing": ("identify", "probe"),
     "sampling": ("auto_fps", "fit", "sample_times"),
+    "still": ("probe_still",),
     "store": ("Store", "StoreStats"),
     "types": ("FrameSpec", "Frames", "Video"),
 }

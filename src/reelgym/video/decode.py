@@ -23,9 +23,10 @@ from reelgym.video.clock import Clock
 from reelgym.video.jobs import Job, wanted_places
 from reelgym.video.picture import Converter
 from reelgym.video.source import LIMIT_SECONDS, Source, opened
+from reelgym.video.still import read_still
 from reelgym.video.timeline import Timeline, damage, examine, shown
 from reelgym.video.torchcodec_reader import read_with_torchcodec
-from reelgym.video.types import Frames, FrameSpec, Video
+from reelgym.video.types import STILL, Frames, FrameSpec, Video
 
 _SKIPPING = frozenset(("h264", "hevc", "mpeg2video", "mpeg1video"))
 """Decoders that take NONREF per packet and give the other frames bit for bit."""
@@ -63,6 +64,8 @@ def read_many(
     path = video.path if isinstance(video, Video) else os.fspath(video)
     if any(time < 0 for spec in specs for time in spec.times or ()):
         raise RequestError("a FrameSpec has a negative time; times count from the first frame, from 0 on")
+    if specs and all(spec.reader == STILL for spec in specs):
+        return [read_still(path, spec, limit_seconds=limit_seconds) for spec in specs]
     for spec in specs:
         if spec.reader not in _READERS:
             raise unknown("reader", spec.reader, _READERS)

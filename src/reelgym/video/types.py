@@ -14,6 +14,9 @@ from reelgym.errors import RequestError
 
 Filter = Literal["area", "bilinear", "bicubic", "lanczos"]
 
+STILL = "still"
+"""The reader of files that are one picture."""
+
 Way = Literal["plan", "through", "keyframes"]
 """How a file was read: only the packets that wanted frames need; everything in order; key frames alone."""
 
@@ -52,7 +55,7 @@ class FrameSpec:
 
     With `snapped` only key frames are looked at: an instant is snapped to the last key frame not after it, which may be
     many seconds earlier. That is the fastest way to read, and `Frames.times` still are the true times of what is shown.
-    `reader` is `pyav`, or `torchcodec` where that is installed.
+    `reader` is `pyav`, `torchcodec` where that is installed, or `still` for a file that is one picture (its time is 0).
     """
 
     fps: float | None = None

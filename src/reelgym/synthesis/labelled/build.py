@@ -104,12 +104,14 @@ def import_records(
     drafts, quarantine = _drafts(numbered, made, path.name)
     placed, lost = found.placed(drafts, path.name)
     work = _begin(folder, settings)
-    jobs = {path: {"path": path, "frames": frames, "fps": fps} for path in sorted(set(placed.values()))}
-    looked = look_at(jobs, work, workers=workers, seconds_per_file=seconds_per_file, progress=progress)
+    jobs = {at: _job(drafts[at][1], place, frames, fps) for at, place in placed.items()}
+    named = {at: canonical(job) for at, job in jobs.items()}
+    looks = {named[at]: jobs[at] for at in sorted(jobs, key=named.__getitem__)}
+    looked = look_at(looks, work, workers=workers, seconds_per_file=seconds_per_file, progress=progress)
     build = _Build(path.name, max_pixels, split_share, split)
     for at, (row, draft) in enumerate(drafts):
         if at in placed:
-            build.add(row, draft, placed[at], looked[placed[at]])
+            build.add(row, draft, placed[at], looked[named[at]])
     quarantine = sorted([*quarantine, *lost, *build.quarantine], key=lambda line: int(line["row"]))
     if not build.samples:
         first = f"row {quarantine[0]['row']}: {quarantine[0]['reason']}" if quarantine else "it has no rows"
@@ -212,6 +214,12 @@ def _drafts(numbered: Iterable[Numbered], reader: Reader, file: str) -> tuple[li
                 which = f"question {place}: " if len(found) > 1 else ""
                 bad.append(bad_line(file, number, f"{which}{error}"))
     return drafts, bad
+
+
+def _job(draft: Draft, path: str, frames: int, fps: float) -> dict[str, Any]:
+    """Return how a file is looked at: records may call one both a picture and a video."""
+    still = {"still": True} if draft.medium == "image" else {}
+    return {"path": path, "frames": frames, "fps": fps} | still
 
 
 def _side(identity: str, share: float) -> Split:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from reelgym.scoring.choice import LETTERS, parse_choice
-from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, Row, lettered, text_of
-
-_MARK = re.compile(r"^\s*(?:<(?:image|video)>\s*)+")
+from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, Row, lettered, text_of, unmarked
 
 
 class LlavaVideo(Reader):
@@ -43,7 +40,7 @@ class LlavaVideo(Reader):
 
 
 def _draft(about: Draft, asked: Any, answered: Any) -> Draft:
-    question, answer = _MARK.sub("", _said(asked, "human")), _said(answered, "gpt").strip()
+    question, answer = unmarked(_said(asked, "human")), _said(answered, "gpt").strip()
     stem, options = lettered(question)
     if not options:
         return replace(about, question=question, answer=answer)

@@ -7,8 +7,8 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
 from reelgym.errors import RequestError
 from reelgym.registry import discover, lookup
@@ -24,6 +24,9 @@ _LINE = re.compile(r"\s*\(?([A-Z])[.)]\)?\s+(.+?)\s*")
 SPECIAL = re.compile(r"<\|[^<>|\s]{1,40}\|>|<(?:image|video|audio)>")
 
 
+_MARK = re.compile(r"^\s*(?:<(?:image|video)>\s*)+")
+
+
 class BadRecord(Exception):
     """A row that makes no sample; the text is the reason on its quarantine line."""
 
@@ -33,7 +36,7 @@ class Draft:
     """One question as a record tells it, before its video is looked at.
 
     Attributes:
-        video: Name of the video file, relative to the folder of videos; its extension may be missing.
+        video: Name of the video or picture file, relative to the folder of videos; its extension may be missing.
         question: Without its options and without an instruction on the form of the reply.
         kind: A key of `tasks.labelled.KINDS`.
         answer: A letter (`choice`), (start, stop) in seconds (`span`), else text.
@@ -44,6 +47,8 @@ class Draft:
         origin: The data set that the record says it is from.
         facet: What results are broken down by; empty where the record names nothing.
         evidence: (start, stop) in seconds where the evidence of an answer lies; None where nobody says.
+        medium: `video`, or `image` where the file is one picture.
+        given: What else the record says and nothing here reads, such as a reward.
     """
 
     video: str
@@ -57,6 +62,8 @@ class Draft:
     origin: str = ""
     facet: str = ""
     evidence: tuple[float, float] | None = None
+    medium: Literal["video", "image"] = "video"
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def checked(self) -> Draft:
         """Return the draft with its answer in one form.
@@ -135,6 +142,15 @@ def untagged(text: str) -> str:
     """
     found = re.fullmatch(r"\s*<(\w+)>(.*?)(?:</\1>)?\s*", text, re.DOTALL)
     return (found[2] if found else text).strip()
+
+
+def unmarked(question: str) -> str:
+    """Return a question without the marks of where its medium stood, at its start.
+
+    >>> unmarked("<image>What is it?")
+    'What is it?'
+    """
+    return _MARK.sub("", question)
 
 
 def options_of(value: Any) -> tuple[str, ...]:

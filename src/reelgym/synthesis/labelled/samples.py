@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from reelgym.data.dataset import canonical
-from reelgym.data.messages import Clip, Message, Text
+from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.data.sample import Sample, Split
 from reelgym.scoring.choice import LETTERS
 from reelgym.synthesis.labelled.record import BadRecord, Draft
 from reelgym.tasks.labelled import Labelled
 from reelgym.tasks.shown import model_size
 from reelgym.video import FrameSpec, Video
+from reelgym.video.types import STILL
 
 ASKS = {
     "choice": "Answer with the letter of one option.",
@@ -32,12 +33,16 @@ _MULTIPLE = 28
 
 @dataclass(frozen=True, kw_only=True)
 class Looked:
-    """A video as the worker saw it: instants asked for, true times of the frames shown then, both in seconds."""
+    """A video as the worker saw it: instants asked for, true times of the frames shown then, both in seconds.
+
+    `still` says that it is a picture and no video.
+    """
 
     video: Video
     instants: tuple[float, ...]
     times: tuple[float, ...]
     warnings: tuple[str, ...]
+    still: bool = False
 
     @staticmethod
     def of(result: Mapping[str, Any]) -> Looked:
@@ -48,6 +53,7 @@ class Looked:
             instants=tuple(result["instants"]),
             times=tuple(result["times"]),
             warnings=tuple(result["warnings"]),
+            still=bool(result.get("still")),
         )
 
 
@@ -72,22 +78,24 @@ def sample_of(
     content = hashlib.sha256(canonical(named).encode()).hexdigest()
     key = hashlib.sha256(f"{content} {asked[content]}".encode()).hexdigest()
     asked[content] += 1
-    spec = FrameSpec(times=looked.instants, size=model_size(video.height, video.width, None, max_pixels, _MULTIPLE))
-    clip = Clip(video=video.identity, spec=spec, times=looked.times)
-    evidence: dict[str, Any] = {"kind": draft.kind, "duration_seconds": video.duration_seconds}
+    part = medium_of(looked, max_pixels)
+    evidence: dict[str, Any] = {"kind": draft.kind}
+    evidence |= {"duration_seconds": video.duration_seconds} if isinstance(part, Clip) else {}
     evidence |= {"options": list(draft.options)} if draft.options else {}
     evidence |= {"spans": [list(draft.evidence)]} if draft.evidence else {}
     facets: dict[str, str | int | float] = {"kind": draft.kind}
     facets |= {"origin": draft.origin} if draft.origin else {}
     facets |= {"facet": draft.facet} if draft.facet else {}
+    facets |= {"medium": draft.medium} if draft.medium == "image" else {}
     provenance: dict[str, Any] = {"source": video.identity, "file": at[0], "row": at[1]}
     provenance |= {"given_id": draft.given_id} if draft.given_id else {}
+    provenance |= {"given": dict(draft.given)} if draft.given else {}
     provenance |= {"given_span": draft.answer} if answer != draft.answer else {}
     sample = Sample(
         id=f"{Labelled.name}-{split}-{key[:16]}",
         task=Labelled.name,
         split=split,
-        messages=(Message("user", (clip, Text(f"\n{asking(draft)}"))),),
+        messages=(Message("user", (part, Text(f"\n{asking(draft)}"))),),
         answer=answer,
         evidence=evidence,
         facets=facets,
@@ -96,6 +104,15 @@ def sample_of(
     if draft.observation or draft.think:
         evidence["gold"] = _reply(draft, Labelled().gold(sample))
     return sample
+
+
+def medium_of(looked: Looked, max_pixels: int) -> Image | Clip:
+    """Return what is shown of a file: a picture, or a clip of a video, frames of at most `max_pixels`."""
+    video = looked.video
+    size = model_size(video.height, video.width, None, max_pixels, _MULTIPLE)
+    if looked.still:
+        return Image(video=video.identity, spec=FrameSpec(times=(0.0,), size=size, reader=STILL), time=0.0)
+    return Clip(video=video.identity, spec=FrameSpec(times=looked.instants, size=size), times=looked.times)
 
 
 def asking(draft: Draft) -> str:

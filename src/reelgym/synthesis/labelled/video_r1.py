@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from reelgym.data.form import contents
-from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, Row, options_of, text_of, untagged
+from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, Row, options_of, text_of, unmarked, untagged
 
 KINDS = {
     "multiple choice": "choice",
@@ -18,8 +18,15 @@ KINDS = {
 """Its problem types, and ours."""
 
 
+GIVEN = ("reward", "select", "clean_version")
+"""What only says how the record was made: kept in the provenance and not acted on."""
+
+
 class VideoR1(Reader):
-    """Video-R1: problem, problem_type, options, solution, path; process in the SFT file (arXiv 2503.21776)."""
+    """Video-R1: problem, problem_type, options, solution, path, data_type video or image; process in the SFT file.
+
+    Reference: arXiv 2503.21776.
+    """
 
     name: ClassVar[str] = "video-r1"
 
@@ -30,8 +37,8 @@ class VideoR1(Reader):
     def drafts(self, row: Row) -> Sequence[Draft]:
         """See `Reader.drafts`; values may all be text, as in VideoP2R's RL file."""
         medium = text_of(row, "data_type").lower()
-        if medium and medium != "video":
-            raise BadRecord(f"is about an {medium}: questions about video only")
+        if medium not in ("", "video", "image"):
+            raise BadRecord(f"data_type {medium!r} is none of video, image")
         stated = text_of(row, "problem_type")
         if stated.lower() not in KINDS:
             raise BadRecord(f"problem_type {stated!r} is none of {', '.join(KINDS)}")
@@ -41,7 +48,7 @@ class VideoR1(Reader):
         return [
             Draft(
                 video=text_of(row, "path"),
-                question=text_of(row, "problem"),
+                question=unmarked(text_of(row, "problem")),
                 kind=kind,
                 answer=untagged(text_of(row, "solution", "answer")),
                 options=options_of(row.get("options")) if kind == "choice" else (),
@@ -49,5 +56,7 @@ class VideoR1(Reader):
                 think=untagged(text_of(row, "process")) or whole.get("think", ""),
                 given_id=text_of(row, "problem_id"),
                 origin=text_of(row, "data_source"),
+                medium="image" if medium == "image" else "video",
+                given={name: text for name in GIVEN if (text := text_of(row, name))},
             )
         ]

@@ -11,20 +11,25 @@ from dataclasses import asdict
 from typing import IO, Any
 
 from reelgym.errors import MediaError, WorkError
-from reelgym.video import FrameSpec, probe, read
+from reelgym.video import FrameSpec, probe, probe_still, read
 
 _LOOK_SIDE = 32
 
 
-def look(path: str, frames: int, fps: float, spans: Sequence[tuple[float, float]] = ()) -> dict[str, Any]:
+def look(
+    path: str, frames: int, fps: float, spans: Sequence[tuple[float, float]] = (), still: bool = False
+) -> dict[str, Any]:
     """Return {video, instants, times, warnings} of a video, or {quarantine} with the reason it cannot be used.
 
     `instants` are the middles of `frames` equal parts of the video, or of fewer where that would be more than `fps`
     per second; an even number, at least 2. `times` are the true times of the frames shown then, each once. `spans` in
     seconds, disjoint and in order, are looked at one after the other instead of the whole; what lies beyond the video's
-    end is left out.
+    end is left out. With `still` the file is one picture, shown at time 0, and the rest says nothing.
     """
     try:
+        if still:
+            about = asdict(probe_still(path))
+            return {"video": about, "instants": [0.0], "times": [0.0], "warnings": [], "still": True}
         video = probe(path)
         parts = [(start, min(stop, video.duration_seconds)) for start, stop in spans or [(0.0, video.duration_seconds)]]
         parts = [(start, stop) for start, stop in parts if start < stop]
