@@ -1,7 +1,7 @@
 """Files to frames: find, probe, decode, sample, de-duplicate, encode, and the store. Knows no model.
 
-Public names: Video, FrameSpec, Frames; find_videos, search, probe, probe_still, identify; read, read_many, sample_times,
-auto_fps, fit; Similarity, GridDescriptor, deduplicate; Store; write_mp4. One bad file is an errors.MediaError.
+Public names: Video, FrameSpec, Frames; find_videos, search, probe, probe_still, identify; read, read_many, auto_fps,
+sample_times, fit; Similarity, GridDescriptor, deduplicate; Store; write_mp4. One bad file is an errors.MediaError.
 """
 
 from __future__ import annotations
