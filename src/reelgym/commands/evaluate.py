@@ -73,26 +73,22 @@ def evaluate(
     Example: [bold]reelgym eval puzzles --model tiny --model runs/mvp --probes blind[/bold], or
     [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
-    from reelgym.doctor import gate
     from reelgym.evaluation import ask, judged, results, speakers
     from reelgym.evaluation.frames import budgeted
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
     from reelgym.recipes import proving
     from reelgym.reports.report import report
-    from reelgym.reports.usage import usage_table
-    from reelgym.training import checkpoint
 
     wanted = list(dict.fromkeys(get(name).name for name in probes.split(",") if name))
     folder = out or Path("evals", Path(questions).resolve().name)
-    manners = speakers.Manners(
-        folder=folder,
-        key_env=key_env or (),
-        price=_prices(price or ()),
-        in_flight=in_flight,
-        retries=retries,
-        purse=speakers.Purse(budget) if budget else None,
-    )
+    polite: dict[str, Any] = {
+        "key_env": key_env or (),
+        "price": _prices(price or ()),
+        "in_flight": in_flight,
+        "retries": retries,
+    }
+    manners = speakers.Manners(folder=folder, purse=speakers.Purse(budget) if budget else None, **polite)
     labels = _labels(model)
     made: dict[str, Evaluation] = {}
     with Bars() as bars, ExitStack() as held:
@@ -113,8 +109,7 @@ def evaluate(
         settings |= {"partial": ", ".join(filter(None, [settings["partial"], unjudged]))} if unjudged else {}
         who_judges = held.enter_context(judged.opened(judge, benchmark, manners)) if judge and benchmark else None
         for name in model:
-            say("" if unsafe else gate.require(name, proving.cache_folder(), manners=manners))
-            say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
+            _examined(name, manners, unsafe=unsafe)
             who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
             asked = ask.ask(
                 name,
@@ -146,10 +141,19 @@ def evaluate(
 
     _printed(benchmark, found, made)
     say(f"partial, not to be compared: {unjudged}" if unjudged else "")
-    if took := usage_table(made):
-        table(took.title, took.columns, took.rows)
     _decide(made, seed)
     return typer.echo(f"page: {page}")
+
+
+def _examined(name: str, manners: Manners, *, unsafe: bool) -> None:
+    """Refuse a model that is not right on this machine; tell what is known against a run's checkpoint."""
+    from reelgym.doctor import gate
+    from reelgym.evaluation import speakers
+    from reelgym.recipes import proving
+    from reelgym.training import checkpoint
+
+    say("" if unsafe else gate.require(name, proving.cache_folder(), manners=manners))
+    say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
 
 
 def _floors(
@@ -283,6 +287,10 @@ def _percent(value: float | None) -> str:
 def _decide(made: dict[str, Evaluation], seed: int) -> None:
     """Print which of several models is better, and what each took; nothing for one model."""
     from reelgym.evaluation.decision import decide
+    from reelgym.reports.usage import usage_table
+
+    if used := usage_table(made):
+        table(used.title, used.columns, used.rows)
 
     found = decide(made, seed=seed)
     say("" if len(found.lines) > 1 else next((f"partial: {one.partial}" for one in found.lines if one.partial), ""))
