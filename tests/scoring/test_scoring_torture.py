@@ -115,6 +115,10 @@ def test_the_lenient_reading(reply: str, options: list[str], letter: str | None)
     assert (None if place is None else "ABCDEFGHIJ"[place]) == letter
 
 
+BOXES = {"boxes": [[3, [0, 0, 500, 1000]], [4, [10.5, 0, 500, 1000]]]}
+PUZZLE = {"demo": "grid", "state": [[0, 0], [0, 0]], "at": [0, 0], "goal": [[1, 1], [0, 1]]}
+
+
 def sample(kind: str = "choice", answer: object = "B", **evidence: object) -> Sample:
     held = {"kind": kind, "duration_seconds": 20.0, "options": FOUR} | evidence
     return Sample(id="x", task="benchmark", messages=(), answer=answer, split="test", evidence=held)
@@ -202,7 +206,9 @@ PIECES = [*"ABCDabIJ ().,:*<>/\n-0159", "<think>", "</think>", "<answer>", "the 
 def test_no_reply_raises_and_the_strict_reading_is_kept_wherever_there_is_one(reply: str) -> None:
     task = tasks.get("benchmark")
     asked = [sample(), sample("number", "3"), sample("span", None, spans=[[1, 2]]), sample("order", [2, 1])]
-    for one in [*asked, sample("grounded", "B", spans=[[1, 2]]), sample("spans", None, spans=[[1, 2]])]:
+    asked += [sample("short", "3"), sample("open", "a dog"), sample("boxes", None, facts=BOXES)]
+    asked += [sample("operations", None, facts=PUZZLE), sample("spans", None, spans=[[1, 2]])]
+    for one in [*asked, sample("grounded", "B", spans=[[1, 2]])]:
         score = task.score(reply, one)
         assert 0 <= score.value <= 1 and score.parts["strict"] in (0.0, score.value)
         if answer_text(reply) is None:
@@ -218,6 +224,9 @@ def test_no_reply_raises_and_the_strict_reading_is_kept_wherever_there_is_one(re
         sample("spans", None, spans=[[1, 2.5], [4, 6]]),
         sample("order", [2, 3, 1]),
         sample("grounded", "B", spans=[[1, 2.5]]),
+        sample("short", "['24/7', '3.43']"),
+        sample("open", "the dog's bone"),
+        sample("boxes", None, facts=BOXES),
     ],
     ids=lambda one: str(one.evidence["kind"]),
 )

@@ -4,6 +4,7 @@
     most_frequent_letter  the one letter that is right most often.
     constant_per_type     per type of question the one letter, number or stretch of the video that earns most.
     whole_video           the whole video as the interval.
+    whole_picture         the whole picture as the box of every second.
     constant_window       the one stretch of the video, in shares of its length, that earns most.
 
 Those in `FITTED` are chosen with the right answers at hand: upper bounds of what one may get without looking. The
@@ -21,6 +22,7 @@ import numpy as np
 from reelgym.data.sample import Sample
 from reelgym.evaluation.results import Evaluation, Row
 from reelgym.evaluation.runner import grade
+from reelgym.scoring.boxes import written
 from reelgym.scoring.choice import LETTERS
 from reelgym.scoring.number import THRESHOLDS, parse_number
 from reelgym.scoring.span import iou
@@ -48,6 +50,7 @@ def benchmark_floors(samples: Sequence[Sample], type_facet: str = "") -> dict[st
         "most_frequent_letter": _letter,
         "constant_per_type": lambda all_of_them: _per_type(all_of_them, type_facet),
         "whole_video": _whole,
+        "whole_picture": _picture,
         "constant_window": _window,
     }
     made = {name: maker(samples) for name, maker in makers.items()}
@@ -111,6 +114,15 @@ def _letter(samples: Sequence[Sample]) -> Replies:
 
 def _whole(samples: Sequence[Sample]) -> Replies:
     return {sample.id: (_part(sample, 0, CELLS),) for sample in samples if _kind(sample) in _SPANS}
+
+
+def _picture(samples: Sequence[Sample]) -> Replies:
+    """Return the whole picture at every second that is annotated: others count for nothing."""
+    asked = [sample for sample in samples if _kind(sample) == "boxes"]
+    return {
+        sample.id: (written([(second, (0.0, 0.0, 1000.0, 1000.0)) for second, _ in sample.evidence["facts"]["boxes"]]),)
+        for sample in asked
+    }
 
 
 def _window(samples: Sequence[Sample]) -> Replies:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from reelgym.evaluation.results import Evaluation, Row
 from reelgym.evaluation.spec import Benchmark, Metric
+from reelgym.scoring.composites import over_chains
 from reelgym.scoring.statistics import Interval
 
 DRAWS = 2_000
@@ -45,7 +46,7 @@ def measure(benchmark: Benchmark, evaluation: Evaluation, *, seed: int = 0) -> d
     takes means; one that goes by rows has none.
     """
     found: dict[str, dict[str, Any]] = {}
-    for metric in benchmark.metrics:
+    for metric in sorted(benchmark.metrics, key=lambda one: bool(one.formula)):
         if metric.formula:
             value = FORMULAS[metric.formula](metric, found, evaluation)
             if value is not None:
@@ -56,7 +57,7 @@ def measure(benchmark: Benchmark, evaluation: Evaluation, *, seed: int = 0) -> d
             chance = _mean(_units(rows, metric, partial(_chance, metric.part)))
             interval = mean(rows, metric, seed=seed)
             found[metric.name] = interval.to_json() | {"chance": None if math.isnan(chance) else chance}
-    return found
+    return {metric.name: found[metric.name] for metric in benchmark.metrics if metric.name in found}
 
 
 def mean(rows: Sequence[Row], metric: Metric, *, level: float = 0.95, seed: int = 0) -> Interval:
@@ -171,11 +172,34 @@ def _knowledge(metric: Metric, made: Made, evaluation: Evaluation) -> float | No
     return (after - before) / (1 - before) if before < 1 else None
 
 
+def _composite(name: str, metric: Metric, made: Made, evaluation: Evaluation) -> float | None:
+    """V-STaR's mAM or mLGM of accuracy, then temporal and spatial IoU of each chain (arXiv 2503.11495)."""
+    if any(one not in made for one in metric.of):
+        return None
+    accuracy, *rest = (float(made[one]["mean"]) for one in metric.of)
+    return over_chains([[accuracy, *rest[at : at + 2]] for at in range(0, len(rest), 2)])[name]
+
+
+def _together_right(metric: Metric, made: Made, evaluation: Evaluation) -> float | None:
+    """V-STaR's joint rate: rows whose answer is right, interval reaches IoU 0.3 and boxes 0.1, each in its view."""
+    by_row: dict[str, dict[str, Row]] = {}
+    for row in evaluation.rows:
+        by_row.setdefault(str(row.facets.get("row", row.id)), {})[str(row.facets.get("view", ""))] = row
+    chains = [[views[name] for name in metric.of] for views in by_row.values() if set(metric.of) <= set(views)]
+    right = [
+        what.value >= 1 and when.number("iou") >= 0.3 and where.number("viou") >= 0.1 for what, when, where in chains
+    ]
+    return sum(right) / len(right) if right else None
+
+
 Formula = Callable[[Metric, Made, Evaluation], float | None]
 
 FORMULAS: dict[str, Formula] = {
     "recovery": _recovery,
     "right_and_found": _right_and_found,
     "knowledge": _knowledge,
+    "mAM": partial(_composite, "mAM"),
+    "mLGM": partial(_composite, "mLGM"),
+    "together": _together_right,
 }
 """Named plug-ins that make a number of others."""

@@ -71,6 +71,9 @@ ASKS = {
     "order": "Answer with the numbers of all parts in the right order, like 2, 1, 3.",
     "short": "Answer with a number or a few words.",
     "open": "Answer in a few words.",
+    "boxes": "Answer with the box of each whole second as JSON, in thousandths of the picture's width and height from "
+    'its upper left corner (left, top, right, bottom), like {"3": [100, 200, 300, 400]}.',
+    "operations": "Answer with the operations in order.",
     "grounded": "Answer with the letter of one option, then start and end in seconds of its proof, like B 3.5 - 10.",
 }
 """What is said about the answer, by kind. Ours: papers word it otherwise, and scores move with it."""
@@ -224,7 +227,7 @@ def _answer(columns: Columns, kind: str, row: Row, options: Sequence[str]) -> tu
         return _letter(columns, row, options), ()
     if kind == "span":
         return None, spans_of([row.get(columns.answer)])
-    if kind == "spans":
+    if kind in ("spans", "boxes", "operations"):
         return None, ()
     if kind == "order":
         return _places(row.get(columns.answer)), ()

@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reelgym.errors import RequestError
+from reelgym.evaluation.puzzles import puzzle_columns
 from reelgym.evaluation.spec import Benchmark
+from reelgym.evaluation.tracks import track_columns
 from reelgym.synthesis.labelled.record import BadRecord, text_of
 from reelgym.synthesis.labelled.rows import rows as rows_of
 from reelgym.world.files import load_facts
@@ -49,18 +51,19 @@ def all_rows(benchmark: Benchmark, folder: Path) -> Iterator[tuple[str, int, Row
         name = path.name if is_told_apart else path.relative_to(folder).as_posix()
         about = {"@file": path.stem, "@dir": path.parent.name}
         about["@folder"] = source.folders.get(path.stem, path.stem)
-        for at, row in rows_of(path):
+        for at, row in _keyed(path) if source.keyed else rows_of(path):
             if isinstance(row, str):
                 yield name, at, row
                 continue
             for one in _exploded({**about, **_gathered(row, source.gathered)}, source.inside):
-                yield name, at, one if isinstance(one, str) else _with_joined(one, joined)
+                yield name, at, one if isinstance(one, str) else _added(_with_joined(one, joined), source.adds)
 
 
 def _from_hub(benchmark: Benchmark) -> Iterator[tuple[str, int, Row | str]]:
     """Yield the rows that the hub holds; `HF_HUB_OFFLINE` is honoured, and no code of theirs is run."""
     source = benchmark.source
-    if re.search(r"\{@[fd]", repr([benchmark.columns, benchmark.views])) or source.joined or source.plugin:
+    by_file = source.joined or source.plugin or source.keyed
+    if by_file or re.search(r"\{@[fd]", repr([benchmark.columns, benchmark.views])):
         raise RequestError(f"{benchmark.name} is several files: download {source.hub}, and give its folder as --data")
     try:
         from datasets import load_dataset
@@ -72,7 +75,8 @@ def _from_hub(benchmark: Benchmark) -> Iterator[tuple[str, int, Row | str]]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RequestError(f"{source.hub} cannot be read from the hub ({reason}): give its folder as --data") from None
     for at, row in enumerate(held, 1):
-        yield from ((source.hub, at, one) for one in _exploded(_gathered(row, source.gathered), source.inside))
+        for one in _exploded(_gathered(row, source.gathered), source.inside):
+            yield source.hub, at, one if isinstance(one, str) else _added(one, source.adds)
 
 
 def files_of(benchmark: Benchmark, folder: Path) -> list[Path]:
@@ -92,6 +96,24 @@ def files_of(benchmark: Benchmark, folder: Path) -> list[Path]:
         f"{folder} holds no file of {benchmark.name} ({' or '.join(benchmark.source.files)}): give the folder that "
         f"{benchmark.source.hub} was downloaded to"
     )
+
+
+def _keyed(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RequestError(f"{path} cannot be read as JSON ({error}): mend it or give another file") from None
+    if not isinstance(held, dict):
+        raise RequestError(f"{path} holds no object from ids to rows: it is another file, or its layout has changed")
+    for at, (key, row) in enumerate(held.items(), 1):
+        yield at, {"@key": key, **row} if isinstance(row, dict) else f"{key} is no record"
+
+
+def _added(row: dict[str, Any], name: str) -> dict[str, Any] | str:
+    try:
+        return row | ADDED[name](row) if name else row
+    except BadRecord as error:
+        return str(error)
 
 
 def _gathered(row: Row, gathered: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -189,6 +211,9 @@ def _world(folder: Path) -> Iterator[tuple[str, int, Row | str]]:
             about = {"question": asked.text, "options": list(asked.options), "answer": asked.answer, "asks": asked.kind}
             yield path.name, at, {"video": path.name, "id": f"{path.stem}-{at}", "facts": known, **about, **known}
 
+
+ADDED: dict[str, Callable[[Row], dict[str, Any]]] = {"puzzle": puzzle_columns, "track": track_columns}
+"""Code that adds columns to a row, by name."""
 
 PLUGINS: dict[str, Callable[[Path], Iterator[tuple[str, int, Row | str]]]] = {"world": _world}
 """Code that makes rows of something that is no table, by name."""

@@ -31,6 +31,8 @@ class Source:
         folders: Stem of a file to the folder of its videos, which templates name `{@folder}`.
         gathered: New column, a list, to the columns of its members, for files that hold those in its place.
         joined: New column to `FILE:PATH`, a path of templates into a JSON file beside the rows.
+        keyed: Whether a file is one JSON object from ids, which templates name `{@key}`, to rows.
+        adds: Names the code that adds columns to a row (`evaluation.sources.ADDED`).
         plugin: Names the code that makes rows of something that is no table (`evaluation.sources.PLUGINS`).
     """
 
@@ -42,6 +44,8 @@ class Source:
     folders: Mapping[str, str] = field(default_factory=dict)
     gathered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     joined: Mapping[str, str] = field(default_factory=dict)
+    keyed: bool = False
+    adds: str = ""
     plugin: str = ""
 
 

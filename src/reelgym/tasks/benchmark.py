@@ -6,12 +6,14 @@ Example. `What falls?` with the options a cup and a ball; the reply `The answer 
 How it is scored. By `evidence.kind`: `choice`, `number` (mean relative accuracy), `span` and `spans` (intersection over
 union), `order` (all places right; `step` is the share of places), `grounded` (a letter and an interval; the value is
 whether the letter is right), `short` (the same number or the same words), `open` (as `short`; in an evaluation a judge
-decides on what is not the same). The value is that of the lenient reading (`scoring.lenient`), which keeps the strict
-one wherever there is one; the part `strict` is the same measure of the strict reading alone, and `parsed` holds both.
-Limits. A reply that cannot be read earns 0 and is counted as invalid; nothing is ever guessed in its place. Numbers
-have no finite set of answers: their chance is 0.
+decides on what is not the same), `boxes` (intersection over union of one box per second), `operations` (1 where they
+lead a simulated state to the goal). The value is that of the lenient reading (`scoring.lenient`), which keeps the
+strict one wherever there is one; the part `strict` is the same measure of the strict reading alone, and `parsed` holds
+both.
+Limits. A reply that cannot be read earns 0 and is counted as invalid; nothing is ever guessed in its place. Numbers,
+words, boxes and operations have no finite set of answers: their chance is 0. Of operations no right ones are known.
 References. VSI-Bench (arXiv 2412.14171), Charades-STA (arXiv 1705.02101), NExT-GQA (arXiv 2309.01327), VCRBench
-(arXiv 2505.08455), CG-Bench (arXiv 2412.12075).
+(arXiv 2505.08455), CG-Bench (arXiv 2412.12075), V-STaR (arXiv 2503.11495), VideoReasonBench (arXiv 2505.23359).
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ from typing import Any, ClassVar
 from reelgym.data.sample import Sample
 from reelgym.scoring import Score, answer_text, corrected
 from reelgym.scoring import intervals as several
+from reelgym.scoring.boxes import Track, box_parts, find_boxes, parse_boxes
+from reelgym.scoring.boxes import written as boxes_written
 from reelgym.scoring.choice import LETTERS, choice_parts, parse_choice
 from reelgym.scoring.lenient import final_text, find_choice, find_number, find_order, find_spans
 from reelgym.scoring.number import parse_number
 from reelgym.scoring.parse import parse_indices
 from reelgym.scoring.short import bare, is_right, right_texts, stated
+from reelgym.scoring.simulated import Moves, find_moves, parse_moves, reached
 from reelgym.scoring.span import Span, parse_span, span_chance, span_parts
 from reelgym.tasks.base import MediaReader
 from reelgym.tasks.labelled import KINDS as LABELLED
@@ -132,6 +137,15 @@ def _clue_parts(reply: Span, truth: tuple[Span, ...]) -> Parts:
     return several.clue_parts([reply], truth)
 
 
+def _track(sample: Sample) -> Track:
+    return [(int(second), (box[0], box[1], box[2], box[3])) for second, box in sample.evidence["facts"]["boxes"]]
+
+
+def _found_moves(reply: str, sample: Sample) -> Moves | None:
+    text = stated(reply)
+    return find_moves(sample.evidence["facts"]["demo"], text) if text else None
+
+
 def _written(span: Sequence[float]) -> str:
     return f"{float(span[0]):.6g} - {float(span[1]):.6g}"
 
@@ -188,6 +202,22 @@ KINDS: dict[str, Kind] = {
         chance=_order_chance,
         value="exact",
         gold=lambda sample: ", ".join(map(str, sample.answer)),
+    ),
+    "boxes": Kind(
+        strict=lambda text, sample: parse_boxes(text),
+        lenient=lambda reply, sample: find_boxes(reply),
+        parts=lambda reply, sample: box_parts(reply, _track(sample)),
+        chance=lambda sample: dict.fromkeys(box_parts([], _track(sample)), 0.0),
+        value="viou",
+        gold=lambda sample: boxes_written(_track(sample)),
+    ),
+    "operations": Kind(
+        strict=lambda text, sample: parse_moves(sample.evidence["facts"]["demo"], text),
+        lenient=_found_moves,
+        parts=lambda reply, sample: {"exact": float(reached(sample.evidence["facts"], reply))},
+        chance=lambda sample: {"exact": 0.0},
+        value="exact",
+        gold=lambda sample: "",
     ),
     "short": _SHORT,
     "open": _SHORT,
