@@ -82,13 +82,9 @@ def evaluate(
 
     wanted = list(dict.fromkeys(get(name).name for name in probes.split(",") if name))
     folder = out or Path("evals", Path(questions).resolve().name)
-    polite: dict[str, Any] = {
-        "key_env": key_env or (),
-        "price": _prices(price or ()),
-        "in_flight": in_flight,
-        "retries": retries,
-    }
-    manners = speakers.Manners(folder=folder, purse=speakers.Purse(budget) if budget else None, **polite)
+    polite: dict[str, Any] = {"price": _prices(price or ()), "in_flight": in_flight, "retries": retries}
+    purse = speakers.Purse(budget) if budget else None
+    manners = speakers.Manners(folder=folder, key_env=key_env or (), purse=purse, **polite)
     labels = _labels(model)
     made: dict[str, Evaluation] = {}
     with Bars() as bars, ExitStack() as held:
