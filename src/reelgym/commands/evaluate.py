@@ -85,7 +85,6 @@ def evaluate(
     polite: dict[str, Any] = {"price": _prices(price or ()), "in_flight": in_flight, "retries": retries}
     purse = speakers.Purse(budget) if budget else None
     manners = speakers.Manners(folder=folder, key_env=key_env or (), purse=purse, **polite)
-    labels = _labels(model)
     made: dict[str, Evaluation] = {}
     with Bars() as bars, ExitStack() as held:
         found, benchmark = _questions(questions, folder, data=data, videos=videos, frames=frames, bars=bars)
@@ -124,7 +123,7 @@ def evaluate(
                 told = bars.stage(f"judge {name}")
                 asked = {key: judged.judged(one, samples, who_judges, told) for key, one in asked.items()}
             say("" if asked else f"{name}: the budget pays for none of {len(samples)} questions")
-            made |= {f"{labels[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
+            made |= {f"{_labels(model)[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
         if not made:
             raise WorkError(f"--budget {budget:g} pays for no question: see --dry-run for what asking costs")
         made |= _floors(samples, media, benchmark, bars)
