@@ -17,6 +17,7 @@ from reelgym.reports.folders import find
 from reelgym.reports.payload import Dot, DotRow, Payload, Plot, Table
 from reelgym.reports.questions import book
 from reelgym.reports.svg import percent, signed, spoken
+from reelgym.reports.usage import usage_table
 from reelgym.scoring.statistics import Interval
 from reelgym.video import Store
 
@@ -228,6 +229,8 @@ def _tables(stored: Mapping[str, Evaluation], names: Mapping[str, str], found: D
         yield decision_table(found, stored, names)
     yield from _metrics(stored, names)
     yield _every(stored, names)
+    if took := usage_table(stored, names):
+        yield took
 
 
 def decision_table(found: Decision, stored: Mapping[str, Evaluation], names: Mapping[str, str]) -> Table:
