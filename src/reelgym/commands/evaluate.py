@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reelgym.commands.leaks import show as show_findings
 from reelgym.commands.options import Json, Seed, Unsafe, Videos, price_of
 from reelgym.errors import RequestError, WorkError, unknown
 from reelgym.terminal import Bars, print_json, say, table
@@ -74,6 +75,7 @@ def evaluate(
     [bold]reelgym eval video-mme --data Video-MME --videos Video-MME/data --model tiny[/bold]
     """
     from reelgym.evaluation import ask, judged, results, speakers
+    from reelgym.evaluation.findings import findings
     from reelgym.evaluation.frames import budgeted
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
@@ -129,13 +131,15 @@ def evaluate(
         made |= _floors(samples, media, benchmark, bars)
     if benchmark:
         made = {name: replace(one, metrics=measure(benchmark, one)) for name, one in made.items()}
-    results.write(folder, made)
+    found_out = findings(made, seed=seed)
+    results.write(folder, made, found_out)
     page = report(folder, dataset=found.path)
     if as_json:
         return print_json({name: one.summary() for name, one in made.items()})
 
     _printed(benchmark, found, made)
     say(f"partial, not to be compared: {unjudged}" if unjudged else "")
+    show_findings(found_out)
     _decide(made, seed)
     return typer.echo(f"page: {page}")
 
@@ -156,10 +160,14 @@ def _floors(
 ) -> dict[str, Evaluation]:
     """Return what needs no model, each under `floor-NAME`."""
     from reelgym.evaluation.floors import benchmark_floors
+    from reelgym.evaluation.probes.base import QUESTIONS
     from reelgym.evaluation.runner import floors
 
     told = bars.stage("floors")
-    low = benchmark_floors(samples, benchmark.type_facet) if benchmark else floors(samples, media, progress=told)
+    if all(sample.task in QUESTIONS for sample in samples):
+        low = benchmark_floors(samples, benchmark.type_facet if benchmark else "facet")
+    else:
+        low = floors(samples, media, progress=told)
     return {f"floor-{name}": one for name, one in low.items()}
 
 
@@ -216,7 +224,7 @@ def _questions(
         raise RequestError(f"{name} is not a dataset or a table of questions: there is no such path; {lacking}")
     benchmark = benchmarks.get(name)
     if benchmark.access == "embedded":
-        data = Path(videos) if videos else _rendered(bars)
+        data = Path(videos) if videos else _rendered(benchmark, bars)
         videos = str(data)
     if data is None or videos is None:
         raise RequestError(
@@ -228,13 +236,16 @@ def _questions(
     ), benchmark
 
 
-def _rendered(bars: Bars) -> Path:
+def _rendered(benchmark: Benchmark, bars: Bars) -> Path:
     """Return the folder of the world's own test videos, rendered where they are not there yet."""
     from reelgym import world
     from reelgym.recipes import proving
 
-    folder = proving.cache_folder() / "world" / "benchmark"
-    world.make(folder, count=20, split="test", workers=os.cpu_count() or 1, progress=bars.stage("render videos"))
+    scenes = benchmark.source.config
+    folder = proving.cache_folder() / "world" / "-".join(filter(None, ("benchmark", scenes)))
+    told, workers = bars.stage("render videos"), os.cpu_count() or 1
+    kinds = [scenes] if scenes else None
+    world.make(folder, count=benchmark.videos, split="test", kinds=kinds, workers=workers, progress=told)
     return folder
 
 

@@ -1,7 +1,7 @@
 """What every question needs: the words alone, the frames in any order, or their order; from stored replies.
 
 VBenchComp (arXiv 2505.14321) sorts questions so; no code or data of it was found, and the rule for several models, the
-threshold of graded scores and the share by guessing are ours.
+threshold of graded scores, who has a say and the share by guessing are ours.
 
     blind     answered right without the video.
     semantic  else, answered right with the frames in order and shuffled too.
@@ -27,6 +27,9 @@ CLASSES = ("blind", "semantic", "temporal", "other")
 
 RIGHT = 0.5
 """The least value of a right reply. Ours; letters are right or wrong anyway."""
+
+DRAWS = 2_000
+"""Bootstrap draws."""
 
 ASKED = ("plain", "blind", "shuffled")
 """What a model must have been asked to have a say."""
@@ -65,9 +68,11 @@ Say = Mapping[str, Mapping[str, Row]]
 
 
 def classify(evaluations: Mapping[str, Evaluation]) -> Classes | None:
-    """Return the class of every question; None where no model was asked plainly, blind and shuffled.
+    """Return the class of every question; None where nobody has a say.
 
-    With several models a question counts as right where more than half of them are right.
+    A model has a say if it was asked plainly, blind and shuffled, and its plain score beats chance by more than its
+    interval: what guessers are right about says nothing of a question. With several a question counts as right where
+    more than half of them are right.
 
     Args:
         evaluations: By name, of one or several models.
@@ -75,12 +80,11 @@ def classify(evaluations: Mapping[str, Evaluation]) -> Classes | None:
     Raises:
         RequestError: They have no question in common.
     """
-    says = {}
-    for name, one in evaluations.items():
+    says: dict[str, Say] = {}
+    for one in evaluations.values():
         if one.probe is not None and probes.get(one.probe).name == "blind":
             say = _say(one, evaluations)
             says |= {f"{one.model} ({one.variant})": say} if say else {}
-        del name
     if not says:
         return None
     every = [set(rows) for say in says.values() for rows in say.values()]
@@ -107,9 +111,14 @@ def _say(blind: Evaluation, evaluations: Mapping[str, Evaluation]) -> Say:
         and probes.get(one.probe).name == "shuffled"
         and (one.model, one.variant) == (blind.model, blind.variant)
     ]
-    if not plain or not mixed:
+    if not plain or not mixed or not _beats_chance(evaluations[plain]):
         return {}
     return {name: by_id(one.rows) for name, one in zip(ASKED, (evaluations[plain], blind, mixed[0]), strict=True)}
+
+
+def _beats_chance(one: Evaluation) -> bool:
+    over = [row.value - row.chance.get("value", 0.0) for row in one.rows]
+    return clustered_mean(over, one.clusters, draws=DRAWS).above(0.0)
 
 
 def _class_of(key: str, says: Sequence[Say]) -> str:

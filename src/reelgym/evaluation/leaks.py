@@ -13,6 +13,9 @@ from reelgym.scoring.statistics import Interval, clustered_mean
 CLUSTERS = 5
 """Fewest videos that an interval is made of here. Ours: with fewer, a few lucky rows have none."""
 
+DRAWS = 2_000
+"""Bootstrap draws: many intervals are made."""
+
 VALUES = 24
 """Most values of a facet that results are broken down by. Ours."""
 
@@ -26,7 +29,7 @@ class Leak:
 
     Attributes:
         name: Of the result: `floor-NAME`, or one under a probe.
-        without: `video` (floors and probes that show none), `order` or `evidence`.
+        without: What was missing: a `model` (floors), or the `video`, `order` or `evidence` of a probe.
         facet: Facet by whose value rows were chosen; `all` for all rows.
         value: Of the facet; empty for all rows.
         score: Mean of these rows.
@@ -101,7 +104,7 @@ def leaks(evaluations: Mapping[str, Evaluation], *, level: float = 0.95, seed: i
 def _without(one: Evaluation) -> str:
     if one.probe is not None:
         return probes.get(one.probe).without
-    return "video" if one.model.startswith("floor:") else ""
+    return "model" if one.model.startswith("floor:") else ""
 
 
 Part = tuple[str, str, Sequence[Row]]
@@ -122,7 +125,8 @@ def _parts(rows: Sequence[Row]) -> Iterator[Part]:
 def _leak(name: str, without: str, part: Part, level: float, seed: int) -> Leak | None:
     facet, value, rows = part
     clusters = [row.source for row in rows]
-    lift = clustered_mean([row.value - row.chance["value"] for row in rows], clusters, level=level, seed=seed)
+    over = [row.value - row.chance["value"] for row in rows]
+    lift = clustered_mean(over, clusters, level=level, draws=DRAWS, seed=seed)
     if not lift.above(0.0):
         return None
     score, chance = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -198,8 +198,13 @@ class Evaluation:
         }
 
 
-def write(folder: str | Path, evaluations: dict[str, Evaluation]) -> Path:
+def write(folder: str | Path, evaluations: dict[str, Evaluation], findings: Mapping[str, Any] | None = None) -> Path:
     """Write named evaluations into a folder, each file to a temporary name first, results.json last; return the folder.
+
+    Args:
+        folder: Made where it is not there.
+        evaluations: By name.
+        findings: What floors and probes say together (`findings.findings`), JSON; kept under that key.
 
     Raises:
         RequestError: A name that cannot be part of a file name.
@@ -212,6 +217,7 @@ def write(folder: str | Path, evaluations: dict[str, Evaluation]) -> Path:
     results = {
         "format_version": FORMAT_VERSION,
         "evaluations": {name: evaluation.summary() for name, evaluation in evaluations.items()},
+        **({} if findings is None else {"findings": dict(findings)}),
     }
     try:
         place.mkdir(parents=True, exist_ok=True)

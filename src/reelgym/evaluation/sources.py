@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reelgym.errors import RequestError
+from reelgym.evaluation import controls
 from reelgym.evaluation.puzzles import puzzle_columns
 from reelgym.evaluation.spec import Benchmark
 from reelgym.evaluation.tracks import track_columns
@@ -212,8 +214,24 @@ def _world(folder: Path) -> Iterator[tuple[str, int, Row | str]]:
             yield path.name, at, {"video": path.name, "id": f"{path.stem}-{at}", "facts": known, **about, **known}
 
 
+def _controls(folder: Path, *, leaky: bool) -> Iterator[tuple[str, int, Row | str]]:
+    """Yield the questions of known weakness about every rendered video of a folder."""
+    for path in sorted(folder.glob("*.mp4")):
+        try:
+            facts = load_facts(path)
+        except RequestError as error:
+            yield path.name, 1, str(error)
+            continue
+        for at, row in enumerate(controls.rows(facts, leaky=leaky), 1):
+            yield path.name, at, {"video": path.name, "id": f"{path.stem}-{at}", "scene": facts.kind, **row}
+
+
 ADDED: dict[str, Callable[[Row], dict[str, Any]]] = {"puzzle": puzzle_columns, "track": track_columns}
 """Code that adds columns to a row, by name."""
 
-PLUGINS: dict[str, Callable[[Path], Iterator[tuple[str, int, Row | str]]]] = {"world": _world}
+PLUGINS: dict[str, Callable[[Path], Iterator[tuple[str, int, Row | str]]]] = {
+    "world": _world,
+    "world-order": partial(_controls, leaky=False),
+    "world-leaky": partial(_controls, leaky=True),
+}
 """Code that makes rows of something that is no table, by name."""

@@ -18,8 +18,8 @@ from reelgym.rollout.paid import Journal
 from reelgym.synthesis.labelled.rows import rows
 from reelgym.tasks.base import MediaReader
 
-ENDPOINT, STORED = "openai:", "replies:"
-"""How names begin that stand for no model of this machine: `openai:NAME@URL` and `replies:FILE`."""
+ENDPOINT, STORED, SCRIPT = "openai:", "replies:", "script:"
+"""How names begin that stand for no model's weights: `openai:NAME@URL`, `replies:FILE` and `script:NAME`."""
 
 LETTERS_PER_TOKEN, PIXELS_PER_TOKEN = 4, 28 * 28
 """What an estimate of tokens goes by before anything was asked. Ours; tokenizers differ."""
@@ -299,8 +299,8 @@ class Manners:
 
 
 def is_speaker(name: str) -> bool:
-    """Return whether a model's name stands for an endpoint or stored replies."""
-    return name.startswith((ENDPOINT, STORED))
+    """Return whether a model's name stands for an endpoint, stored replies or a script."""
+    return name.startswith((ENDPOINT, STORED, SCRIPT))
 
 
 def endpoint_of(name: str, manners: Manners) -> Endpoint:
@@ -327,13 +327,17 @@ def endpoint_of(name: str, manners: Manners) -> Endpoint:
 
 
 def speaker(name: str, manners: Manners) -> Speaker:
-    """Return who is meant by `openai:NAME@URL` or `replies:FILE`.
+    """Return who is meant by `openai:NAME@URL`, `replies:FILE` or `script:NAME`.
 
     Raises:
-        RequestError: Neither, a file that cannot be read, or a journal that another run writes.
+        RequestError: None of these, a file that cannot be read, or a journal that another run writes.
     """
     if name.startswith(STORED):
         return Stored(Path(name.removeprefix(STORED)))
+    if name.startswith(SCRIPT):
+        from reelgym.evaluation.scripted import Scripted  # It builds on this module.
+
+        return Scripted(name.removeprefix(SCRIPT))
     endpoint = endpoint_of(name, manners)
     return Remote(endpoint, journal_of(name, manners.folder), manners.purse)
 

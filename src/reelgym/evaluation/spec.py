@@ -25,7 +25,7 @@ class Source:
     Attributes:
         hub: The dataset's id on the Hugging Face hub, or the repository that publishes it.
         files: Patterns below the folder of the data; the first that matches any file gives the files.
-        config: The hub's name of the part; empty for the only one.
+        config: The hub's name of the part; empty for the only one. Of the rendered world, the kind of scene.
         split: The hub's name of the split.
         inside: Column that holds the list of questions of a row; each takes over the columns around it.
         folders: Stem of a file to the folder of its videos, which templates name `{@folder}`.

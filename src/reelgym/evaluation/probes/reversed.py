@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from reelgym.data.messages import Clip
 from reelgym.data.sample import Sample
-from reelgym.evaluation.probes.base import Among, Probe, clips_of, kind_of, reordered, told, with_clips
+from reelgym.evaluation.probes.base import Among, NoMeaning, Probe, clips_of, kind_of, reordered, told, with_clips
 
 
 class Reversed(Probe):
@@ -25,7 +25,9 @@ class Reversed(Probe):
     without: ClassVar[str] = "order"
 
     def shown(self, sample: Sample, among: Among) -> Sample:
-        """See `Probe.shown`; one frame has no direction."""
+        """See `Probe.shown`; one frame has no direction, and whole seconds seldom turn round onto whole seconds."""
+        if kind_of(sample) == "boxes":
+            raise NoMeaning("names boxes by whole seconds, which do not turn round onto whole seconds")
         turned = reordered(sample, lambda times, pool: times[::-1])
         clips = clips_of(turned)
         clock = [time for clip in clips for time in told(clip)]
