@@ -54,6 +54,17 @@ def test_questions_of_the_same_media_stand_side_by_side_and_each_is_asked_once(
         assert shown[batch[-1]] != shown[following[0]] or counts[shown[batch[-1]]] > size
 
 
+def test_long_clips_are_batched_by_their_pixels_and_one_alone_may_have_more() -> None:
+    def shown(frames: int, video: str) -> tuple[str, tuple[Message, ...]]:
+        times = tuple(map(float, range(frames)))
+        return video, (Message("user", (Clip(video=video, spec=SPEC, times=times), Text("why"))),)
+
+    # A frame has 28 x 28 pixels: 4 + 5 frames are within 9, the next 2 are not, and 10 are so by themselves.
+    asked = [shown(4, "a"), shown(5, "b"), shown(2, "c"), shown(10, "d"), shown(10, "d"), shown(1, "e")]
+    assert by_media(asked, 8, pixels=9 * 28 * 28) == [[0, 1], [2], [3, 4], [5]]
+    assert by_media(asked, 8) == [[0, 1, 2, 3, 4, 5]]
+
+
 @pytest.mark.parametrize(("moment", "batch"), [("before", 0), ("half", 0), ("after", 0), ("half", 2), ("after", 3)])
 def test_killed_at_any_moment_and_resumed_it_is_the_evaluation_that_was_never_killed(
     tmp_path: Path, moment: str, batch: int

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reelgym.data.dataset import canonical
-from reelgym.data.messages import Text, to_json
+from reelgym.data.messages import Clip, Image, Text, to_json
 from reelgym.errors import WorkError
 from reelgym.evaluation.speakers import Asked, Said, Speaker
 from reelgym.rollout.base import SamplingParams
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Of the lines in a journal; raised whenever the same questions would be batched or put otherwise."""
+
+PIXELS = 1 << 26
+"""Most pixels of different frames in a batch, unless the media of one question alone have more: as patches in float32
+they take 0.8 GB, and those of the next batch are read meanwhile. Ours."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -121,25 +125,40 @@ class Local(Speaker):
         return found if len(found) == count else None
 
 
-def by_media(asked: Sequence[Asked], size: int) -> list[list[int]]:
-    """Return places in batches of at most `size`: questions of the same media side by side, then those of one video.
+def by_media(asked: Sequence[Asked], size: int, pixels: int = PIXELS) -> list[list[int]]:
+    """Return places in batches: questions of the same media side by side, then those of one video.
 
     Questions of the same media are divided only where they alone are more than a batch. Otherwise the order is that of
     the first question of each.
+
+    Args:
+        asked: Questions.
+        size: Most of them in a batch.
+        pixels: Most pixels of different media in a batch.
     """
-    videos: dict[tuple[str, ...], dict[object, list[int]]] = {}
+    videos: dict[tuple[str, ...], dict[tuple[Image | Clip, ...], list[int]]] = {}
     for place, (_, messages) in enumerate(asked):
         parts = tuple(part for message in messages for part in message.parts if not isinstance(part, Text))
         of_video = videos.setdefault(tuple(dict.fromkeys(part.video for part in parts)), {})
         of_video.setdefault(parts, []).append(place)
     batches: list[list[int]] = []
-    for places in (places for of_video in videos.values() for places in of_video.values()):
+    left = room = 0
+    for parts, places in (pair for of_video in videos.values() for pair in of_video.items()):
+        cost = sum(_pixels(part) for part in parts)
         for start in range(0, len(places), size):
             run = places[start : start + size]
-            if not batches or len(batches[-1]) + len(run) > size:
+            if not batches or len(run) > left or cost > room:
                 batches.append([])
+                left, room = size, pixels
             batches[-1] += run
+            left, room = left - len(run), room - cost
     return batches
+
+
+def _pixels(part: Image | Clip) -> int:
+    # Where the size is the video's own, that of a large frame as models see it.
+    height, width = part.spec.size or (448, 448)
+    return height * width * (len(part.times) if isinstance(part, Clip) else 1)
 
 
 def _ahead(work: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[tuple[Item, Made]]:

@@ -90,8 +90,12 @@ class _Cut:
         if parts not in self._joined:
             seen = self.seen(parts)
             kinds = sorted({item.kind for item in seen})
-            found = {kind: np.concatenate([item.patches for item in seen if item.kind == kind]) for kind in kinds}
-            self._joined[parts] = {kind: torch.from_numpy(value) for kind, value in found.items()}
+            found = {kind: [item.patches for item in seen if item.kind == kind] for kind in kinds}
+            # A single one is not copied: long clips are large.
+            self._joined[parts] = {
+                kind: torch.from_numpy(several[0] if len(several) == 1 else np.concatenate(several))
+                for kind, several in found.items()
+            }
         return dict(self._joined[parts])
 
 

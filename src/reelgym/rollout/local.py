@@ -119,7 +119,10 @@ class LocalSampler:
         first: dict[object, Prompt] = {}
         for key, prompt in zip(keys, prompts, strict=True):
             first.setdefault(key, prompt)
-        found = {key: kept for key in first if self.kept and (kept := self.kept.load(first[key]))}
+        found: dict[object, Features] = {}
+        for key, prompt in first.items():
+            if self.kept and (kept := self.kept.load(prompt)):
+                found[key] = moved(kept, self.policy.device)
         missing = [key for key in first if key not in found]
         with torch.no_grad():
             made = self.policy.features([first[key] for key in missing])
@@ -127,7 +130,7 @@ class LocalSampler:
             found[key] = features
             if self.kept:
                 self.kept.save(first[key], features)
-        return [moved(found[key], self.policy.device) for key in keys]
+        return [found[key] for key in keys]
 
 
 class _Wave:
