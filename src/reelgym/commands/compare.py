@@ -28,21 +28,25 @@ def compare(
     allow: Annotated[
         str, typer.Option(metavar="SETTING,...", help="What may differ: prompt, max_tokens, dataset, split, limit, ...")
     ] = "",
+    out: Annotated[Path | None, typer.Option(help="The page; comparisons/A-B.html by default.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The dataset, if it has moved.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Stored evaluations side by side: every pair with its interval and its test.
+    """Stored evaluations side by side: every pair with its interval and its test, and one page.
 
     Example: [bold]reelgym compare evals/before evals/after[/bold]
     """
     from reelgym.evaluation.versus import SETTINGS, versus
+    from reelgym.reports.report import compared
 
     allowed = [name for name in allow.split(",") if name]
     for name in allowed:
         if name not in SETTINGS:
             raise RequestError(f"--allow {name}: it is one of {', '.join(SETTINGS)}")
-    chosen = _chosen(evaluations)
+    chosen, beside = _chosen(evaluations)
     pairs = versus(chosen, allow=allowed, seed=seed)
+    page = compared(chosen, pairs, out or _place(evaluations), beside=beside, dataset=data)
     if as_json:
         scores = {name: one.mean().to_json() for name, one in chosen.items()}
         return print_json({"scores": scores, "pairs": [pair.to_json() for pair in pairs]})
@@ -58,25 +62,49 @@ def compare(
         least = "" if pair.detectable is None else f"{pair.detectable:.3f}"
         numbers = (f"{pair.difference.mean:+.3f}", limits, f"{pair.p:.4f}", f"{pair.p_holm:.4f}", least)
         rows.append((f"{pair.second} - {pair.first}", *numbers, pair.verdict))
-    return table("Pairs: permutation test over videos, Holm's correction", columns, rows)
+    table("Pairs: permutation test over videos, Holm's correction", columns, rows)
+    return typer.echo(f"page: {page}")
 
 
-def _chosen(given: list[str]) -> dict[str, Evaluation]:
-    """Return the named results; of a folder without a name, the plain result of each model that scores highest."""
+def _place(given: list[str]) -> Path:
+    """Return where a comparison's page lies unless it is said: named after the folders."""
+    name = "-".join(Path(text.partition(":")[0]).resolve().name for text in given)[:100]
+    return Path("comparisons", f"{name}.html")
+
+
+def _chosen(given: list[str]) -> tuple[dict[str, Evaluation], dict[str, Evaluation]]:
+    """Return the named results, and the probes and floors beside them.
+
+    Of a folder without a name, it is the plain result of each model that scores highest.
+    """
     from reelgym.evaluation import results
+    from reelgym.evaluation.decision import best
 
     found: dict[str, Evaluation] = {}
+    beside: dict[str, Evaluation] = {}
     for text in given:
         path, _, name = text.rpartition(":") if not Path(text).is_dir() else (text, "", "")
         stored = results.read(path or text)
         if name and name not in stored:
             raise RequestError(f"{path} holds no result {name!r}; it holds {', '.join(stored)}")
-        plain = {key: one for key, one in stored.items() if one.probe is None and one.variant != "none"}
-        best: dict[str, str] = {}
-        for key, one in plain.items():
-            if one.model not in best or one.mean().mean > plain[best[one.model]].mean().mean:
-                best[one.model] = key
-        for key in [name] if name else best.values():
-            label = f"{Path(path or text).name}:{key}"
-            found[label if label not in found else f"{path or text}:{key}"] = stored[key]
-    return found
+        folder = Path(path or text).name
+        taken = {name: stored[name]} if name else best(stored)
+        for key, one in taken.items():
+            label = f"{folder}:{key}"
+            found[label if label not in found else f"{path or text}:{key}"] = one
+        beside |= {f"{folder}:{key}": one for key, one in stored.items() if one.variant == "none" or one.probe}
+    return found, _meant(found, beside)
+
+
+def _meant(found: dict[str, Evaluation], beside: dict[str, Evaluation]) -> dict[str, Evaluation]:
+    """Return the probes of what is compared, and one of each floor.
+
+    Probes go by model and prompt: where two results share these, nobody could say whose they are.
+    """
+    asked = [(one.model, one.variant) for one in found.values()]
+    floors = {one.model: key for key, one in reversed(beside.items()) if one.variant == "none"}
+    return {
+        key: one
+        for key, one in beside.items()
+        if key not in found and (key in floors.values() or (one.probe and asked.count((one.model, one.variant)) == 1))
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def about_results(folder: Path, stored: Mapping[str, Evaluation], *, seed: int =
         lead=asked(stored, one, found),
         warnings=warnings(stored, names),
         decision=decision_table(found, stored, names) if len(found.lines) > 1 else None,
-        plot=plot(stored, names, found),
+        plot=picture(stored, names, [line.name for line in found.lines]),
         readings=tuple(readings(stored, lead, found)),
         measures=build.measures(before, one, blind=blind) if before is not None else (),
         measures_caption=build.measures_caption(one) if before is not None else "",
@@ -140,9 +140,15 @@ def warnings(stored: Mapping[str, Evaluation], names: Mapping[str, str]) -> tupl
     )
 
 
-def plot(stored: Mapping[str, Evaluation], names: Mapping[str, str], found: Decision) -> Plot:
-    """Return one row per evaluation: each model, best first, with its probes below it, then the floors."""
-    place = {line.model: at for at, line in enumerate(found.lines)}
+def picture(stored: Mapping[str, Evaluation], names: Mapping[str, str], first: Sequence[str] = ()) -> Plot:
+    """Return one row per evaluation: each model with its probes below it, then the floors.
+
+    Args:
+        stored: By name.
+        names: What each is called.
+        first: Names in the order in which their models come, best first.
+    """
+    place = {stored[name].model: at for at, name in reversed(list(enumerate(first)))}
     plain = [name for name, one in stored.items() if naming.is_plain(one)]
     plain.sort(key=lambda name: (place.get(stored[name].model, len(place)), -stored[name].mean().mean))
     rows: list[DotRow] = []
@@ -228,7 +234,7 @@ def _tables(stored: Mapping[str, Evaluation], names: Mapping[str, str], found: D
     if len(found.lines) == 1:
         yield decision_table(found, stored, names)
     yield from _metrics(stored, names)
-    yield _every(stored, names)
+    yield every(stored, names)
     if took := usage_table(stored, names):
         yield took
 
@@ -259,7 +265,7 @@ def _decision_row(
     unread = round(one.mean("invalid").mean * len(one))
     counts = (unread, refused, *(line.outcomes.get(name, 0) for name in ("cut_off", "empty", "failed")))
     return (
-        names[line.name].replace(", ", "\n", 1) + ("\nPARTIAL" if line.partial else ""),
+        folded_name(names[line.name]) + ("\nPARTIAL" if line.partial else ""),
         _folded(line.score),
         *((alike or ("none" if line.tested else "not tested"),) if several else ()),
         dash if line.blind is None else percent(line.blind),
@@ -286,7 +292,9 @@ def _metrics(stored: Mapping[str, Evaluation], names: Mapping[str, str]) -> Iter
         for metric in metrics
     )
     yield Table(
-        title="As the benchmark reports it", columns=("", "Chance", *(names[name] for name in shown)), rows=rows
+        title="As the benchmark reports it",
+        columns=("", "Chance", *(folded_name(names[name]) for name in shown)),
+        rows=rows,
     )
 
 
@@ -301,19 +309,19 @@ def _share(value: float | None) -> str:
     return "\N{EN DASH}" if value is None else percent(value)
 
 
-def _every(stored: Mapping[str, Evaluation], names: Mapping[str, str]) -> Table:
+def every(stored: Mapping[str, Evaluation], names: Mapping[str, str]) -> Table:
     """Return every evaluation with all its parts."""
     parts = [(part, name) for part, (name, _) in list(build.PARTS.items())[1:]] + list(_PARTS)
     there = [(part, name) for part, name in parts if any(part in one.parts() for one in stored.values())]
     rows = []
-    for name, one in stored.items():
+    for name, one in sorted(stored.items(), key=lambda pair: naming.is_floor(pair[1])):
         corrected, mine = one.corrected(), set(one.parts())
         cells = [percent(one.mean(part).mean) if part in mine else "\N{EN DASH}" for part, _ in there]
         kind = " (floor)" if naming.is_floor(one) else ""
         partial = " (PARTIAL)" if one.settings.get("partial") and not kind else ""
         rows.append(
             (
-                f"{names[name]}{kind}{partial}",
+                f"{folded_name(names[name])}{kind}{partial}",
                 f"{len(one):,}",
                 _folded(one.mean()),
                 _share(None if corrected is None else corrected.mean),
@@ -346,6 +354,11 @@ def _prompts(stored: Mapping[str, Evaluation]) -> str:
     if there == ["stored"]:
         return "with replies made elsewhere"
     return f"{' and '.join(there)} prompt{'s' * (len(there) > 1)}" if there else ""
+
+
+def folded_name(name: str) -> str:
+    """Return what an evaluation is called, its prompt and probe on a line of their own."""
+    return name.replace(", ", "\n", 1)
 
 
 def _folded(interval: Interval) -> str:

@@ -104,13 +104,17 @@ class DotRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """Dots with their intervals, one row each, on a scale of shares from 0; chance as a dashed line."""
+    """Dots with their intervals, one row each, on a scale of shares from 0; chance as a dashed line.
+
+    `signed` plots are of differences: in percentage points, to both sides of 0.
+    """
 
     title: str
     rows: tuple[DotRow, ...]
     chance: float | None = None
     series: tuple[str, ...] = ()
     caption: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,6 +307,7 @@ class Payload:
         warnings: What may not be missed, a sentence each; the first thing on the page.
         decision: Which of several models to take; before the picture.
         plot: Scores beside floors and probes, one picture.
+        differences: Between every two, one picture.
         readings: What the picture says, a sentence each.
         facets: Scores by facet, one picture each.
         facets_caption: What they show.
@@ -326,6 +331,7 @@ class Payload:
     warnings: tuple[str, ...] = ()
     decision: Table | None = None
     plot: Plot | None = None
+    differences: Plot | None = None
     readings: tuple[str, ...] = ()
     facets: tuple[Plot, ...] = ()
     facets_caption: str = ""

@@ -177,8 +177,10 @@ def _choices(held: _Held, ids: Sequence[str]) -> Iterator[Choice]:
     stored, shown, replies, gallery = held.stored, held.shown, held.replies, held.gallery
     if len(shown) > 1:
         yield _choice("models", "Models", (*AGREE, DISAGREE), [_agreement(one, shown, replies) for one in ids])
+    brief = [held.names[name].partition(", ")[0] for name in shown]
+    brief = brief if len(set(brief)) == len(brief) else [held.names[name] for name in shown]
     for place, name in enumerate(shown[:MOST_FILTERED]):
-        label = "Verdict" if len(shown) == 1 else held.names[name]
+        label = "Verdict" if len(shown) == 1 else f"{brief[place]} is"
         yield _choice(f"verdict{place}", label, verdicts.VERDICTS, [_verdict(one, replies[name]) for one in ids])
     first = stored[shown[0]] if shown else None
     same = (first.model, first.variant) if first is not None else None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reelgym.errors import RequestError
+from reelgym.evaluation.results import Evaluation
+from reelgym.evaluation.versus import Pair
+from reelgym.reports.comparison import of_comparison
 from reelgym.reports.demo import of_demo
 from reelgym.reports.evaluation import of_results
 from reelgym.reports.folders import of_dataset, of_run
@@ -38,6 +41,27 @@ def report(
     page = Path(out) if out is not None else folder / "report.html"
     with tempfile.TemporaryDirectory(prefix="reelgym-report-") as cache:
         return write_page(page, load(folder, Store(cache), dataset=dataset, others=others))
+
+
+def compared(
+    chosen: Mapping[str, Evaluation],
+    pairs: Sequence[Pair],
+    out: str | Path,
+    *,
+    beside: Mapping[str, Evaluation] | None = None,
+    dataset: str | Path | None = None,
+) -> Path:
+    """Write the page of a comparison and return its path.
+
+    Args:
+        chosen: What is compared, by name.
+        pairs: Every pair of them, tested.
+        out: The HTML file.
+        beside: Probes and floors that are shown with them.
+        dataset: Where the questions are, if not where the evaluations say.
+    """
+    with tempfile.TemporaryDirectory(prefix="reelgym-report-") as cache:
+        return write_page(out, of_comparison(chosen, pairs, Store(cache), beside=beside, dataset=dataset))
 
 
 def load(
