@@ -43,6 +43,10 @@ LENIENT = [
     ("A or B", FOUR, None),
     ("The answer is A or B", FOUR, None),
     ("Both A and B", FOUR, None),
+    ("Between C and A I cannot choose.", FOUR, None),
+    ("I or F", TEN, None),
+    ("I, because it is shown at the end.", TEN, "I"),
+    ("A and a bird", FOUR, "A"),
     ("A, B", FOUR, None),
     ("The answer is B, C", FOUR, None),
     ("The answer is B, not A.", FOUR, "B"),
@@ -104,6 +108,8 @@ LENIENT = [
     ("C", PERSON, "C"),
     ("The answer is C because C sings.", PERSON, "C"),
     ("C (C sings.)", PERSON, "C"),
+    ("It shows C. elegans.", ["C. elegans", "a fly", "a mouse"], "A"),
+    ("C. a mouse", ["C. elegans", "a fly", "a mouse"], "C"),
     # A letter beside the text of another option.
     ("A. a cat", FOUR, None),
 ]

@@ -49,6 +49,7 @@ _REFUSED_AFTER = re.compile(
     re.I,
 )
 _RUNS_ON = re.compile(r"\s+[a-z]")
+_NAME_RUNS_ON = re.compile(r"\.?[ \t]+\w")
 _RUNS_ON_ANY = re.compile(r"[ \t]+\w")
 _CONCLUDES = re.compile(r"\s+(?:is|was|because|since|as|or|and|seems)\b")
 _NUMBER = re.compile(
@@ -198,9 +199,9 @@ def _counts(text: str, match: re.Match[str], options: Sequence[str], *, bare: bo
     if not _is_option(letter, options):
         return False
     follows = text[stop : stop + 40]
-    runs_on = _RUNS_ON_ANY if bare else _RUNS_ON
-    # Some options call a person C: at the head of a sentence that is no choice.
-    is_name = bare and any(letter in option.split() for option in options)
+    # Some options call a person C, or a worm C. elegans: where more words follow that is no choice.
+    is_name = bare and any(letter in re.findall(r"\w+", option) for option in options)
+    runs_on = _NAME_RUNS_ON if is_name else _RUNS_ON_ANY if bare else _RUNS_ON
     if (letter in "aAI" or is_name) and runs_on.match(follows) and not _CONCLUDES.match(follows):
         return False
     if letter.islower() and re.match(r"\s*[A-Za-z]", follows):
@@ -214,7 +215,14 @@ def _letters(text: str, pattern: re.Pattern[str], options: Sequence[str]) -> dic
     for match in pattern.finditer(text):
         letter = next(group for group in match.groups() if group)
         inner = _ALONE.match(text, match.start() + match[0].index(letter))
-        if inner is None or (bare and (letter.islower() or (letter == "I" and text[inner.end(1) :][:1] not in ".):"))):
+        if inner is None or (bare and letter.islower()):
+            continue
+        also = _MORE.match(text, inner.end(1)) if bare else None
+        if also and _is_option(letter, options) and _is_option(also[1], options) and also[1].isupper():
+            # "C and A I cannot tell apart": in a row of letters none is an article or a pronoun.
+            found |= {letter: inner.end(1), also[1]: also.end(1)}
+            continue
+        if bare and letter == "I" and text[inner.end(1) :][:1] not in ".):,":
             continue
         if _counts(text, inner, options, bare=bare):
             found[letter.upper()] = inner.end(1)

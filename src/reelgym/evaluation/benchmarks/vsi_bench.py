@@ -48,6 +48,7 @@ VSI_BENCH = Benchmark(
     ),
     notes=(
         "The three difficulties of relative direction are averaged first and count as one task of eight.",
+        "An error of exactly 1 - theta does not count, as in the paper's formula; lmms-eval counts it.",
         "The best constant per type earns 34.0, fitted to the answers: the published number of GPT-4o.",
     ),
 )
