@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reelgym.commands.options import Json, Unsafe
-from reelgym.terminal import Bars, Stop, leave_if, print_json, say, table
+from reelgym.terminal import Bars, Stage, Stop, leave_if, print_json, say, table
+
+if TYPE_CHECKING:
+    from reelgym.training.config import RLRun, SFTRun
 
 
 def add(app: typer.Typer) -> None:
@@ -45,21 +48,15 @@ def train(
         if as_json:
             return print_json([dict(zip(("key", "value", "origin"), row, strict=True)) for row in rows])
         return table(f"recipe {resolved.name}", ("setting", "value", "from"), rows)
-    from reelgym.training import rl, sft
-    from reelgym.training.config import SFTRun
-
     folder = out or Path("runs", Path(recipe.rpartition(":")[2]).stem)
     if not unsafe:
         _examine(resolved.run.policy, folder)
     with Bars() as bars, Stop() as stop:
         progress = bars.stage(f"train {resolved.name}")
-        if isinstance(resolved.run, SFTRun):
-            sft.train(resolved.run, folder, progress, should_stop=stop)
-        else:
-            rl.train(resolved.run, folder, progress, should_stop=stop)
+        _train(resolved.run, folder, progress, stop)
     leave_if(stop, folder)
-    if os.environ.get("RANK", "0") != "0":
-        return  # One rank speaks for all.
+    if not _speaks():
+        return
     say("" if progress.calls else f"{folder} was finished before; nothing to do")
     _trained(folder, as_json)
 
@@ -70,8 +67,36 @@ def _examine(model: str, folder: Path) -> None:
     from reelgym.recipes import proving
     from reelgym.training import checkpoint
 
-    if os.environ.get("RANK", "0") == "0" and checkpoint.latest(folder) is None:
+    if _speaks() and checkpoint.latest(folder) is None:
         say(gate.require(model, proving.cache_folder()))
+
+
+def _train(run: SFTRun | RLRun, folder: Path, progress: Stage, stop: Stop) -> None:
+    """Train, telling health and rewriting the run's page on the way."""
+    from reelgym.reports.live import Live
+    from reelgym.training import rl, sft
+    from reelgym.training.config import SFTRun
+
+    live, done = Live(folder, run.config.steps), 0
+
+    def stepped(step: int, total: int) -> None:
+        nonlocal done
+        done = step
+        progress(step, total)
+        if _speaks():
+            live(step)
+
+    if isinstance(run, SFTRun):
+        sft.train(run, folder, stepped, should_stop=stop)
+    else:
+        rl.train(run, folder, stepped, should_stop=stop, tell=say if _speaks() else None)
+    if done and _speaks():
+        say(f"page: {live.end(done)}")
+
+
+def _speaks() -> bool:
+    """Return whether this is the rank that speaks for all."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _trained(folder: Path, as_json: bool) -> None:

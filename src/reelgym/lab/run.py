@@ -200,6 +200,7 @@ class Lab:
         steps, evals = self.settings.steps, self.settings.evals
         every = str(max(1, steps // evals))
         common = {"seed": str(seed), "steps": str(steps), "eval_every": every, "save_every": every}
+        common |= {"health_every": every}
         if self.start != "tiny":
             common |= {"model": self.start}
         if not self.start.startswith("tiny"):

@@ -42,6 +42,7 @@ SIZES: dict[str, RLConfig] = {
         max_completion_tokens=64,
         eval_tokens=64,
         eval_every=28,
+        health_every=28,
         save_every=28,
         micro_batch_tokens=6000,
         groups="drop",

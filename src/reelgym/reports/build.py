@@ -8,7 +8,7 @@ from typing import Any
 
 from reelgym.evaluation.compare import compare
 from reelgym.evaluation.results import Evaluation
-from reelgym.reports.payload import Bar, Bars, Curves, Measure, Number, Role, Series, Table
+from reelgym.reports.payload import Alarm, Bar, Bars, Curves, Measure, Number, Role, Series, Table
 from reelgym.reports.svg import percent, signed, spoken
 from reelgym.scoring.statistics import Interval
 
@@ -23,21 +23,24 @@ PARTS = {
 RATES = {"invalid": ("Invalid replies", "no answer could be read"), "cut_off": ("Cut off", "reply hit the token cap")}
 
 HELD_OUT = "Score on held-out puzzles"
+SLICE = "Health: a held-out slice, seen and blind"
 
 CURVES: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...], bool], ...] = (
     (HELD_OUT, (("score", ("eval/accuracy", "eval/score")),), True),
+    (SLICE, (("seen", ("health/score",)), ("blind", ("health/blind",))), True),
     ("Reward in training", (("paid", ("rewards/score",)), ("accuracy", ("rewards/accuracy",))), False),
     (
         "Invalid and cut-off replies",
         (
             ("invalid in training", ("rollout/invalid",)),
             ("cut off in training", ("rollout/truncated",)),
-            ("invalid, held out", ("eval/invalid",)),
+            ("invalid, held out", ("eval/invalid", "health/invalid")),
         ),
         True,
     ),
     ("Groups with signal", (("groups with signal", ("train/groups_with_signal",)),), True),
     ("Entropy, nats per token", (("entropy", ("rollout/entropy",)),), False),
+    ("Divergence from the start, nats per token", (("KL", ("health/kl",)),), False),
     ("Reply length, tokens", (("tokens", ("rollout/tokens",)),), False),
     ("Loss", (("training", ("loss/nll",)), ("held out", ("eval/nll",))), False),
 )
@@ -177,19 +180,25 @@ def between(limits: Sequence[float] | None, shown: Callable[[float], str]) -> st
     return " to ".join(map(shown, limits)) if limits else "no interval: one video"
 
 
-def curves(rows: Iterable[Mapping[str, Any]], *, chance: float | None = None) -> tuple[Curves, ...]:
+def curves(
+    rows: Iterable[Mapping[str, Any]], *, chance: float | None = None, alarms: Sequence[Alarm] = ()
+) -> tuple[Curves, ...]:
     """Return the learning curves found in rows of metrics.jsonl; a quantity nobody measured has no chart.
 
     Args:
         rows: One mapping per step with `step` and names `room/quantity[/statistic]`.
         chance: Of the score, drawn into its chart.
+        alarms: Marked in every chart at their step.
     """
     stored = list(rows)
+    marks = tuple((float(alarm.step), f"step {alarm.step}: {alarm.name}") for alarm in alarms)
+    of_slice = next((float(row["health/chance"]) for row in stored if _there(row, "health/chance")), None)
+    levels = {HELD_OUT: chance, SLICE: of_slice}
     found = []
     for title, lines, share in CURVES:
         series = tuple(one for label, names in lines if (one := _series(stored, label, names)).points)
         if series:
-            found.append(Curves(title=title, series=series, share=share, chance=chance if title == HELD_OUT else None))
+            found.append(Curves(title=title, series=series, share=share, chance=levels.get(title), marks=marks))
     return tuple(found)
 
 

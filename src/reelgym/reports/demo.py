@@ -67,7 +67,10 @@ def of_demo(folder: Path, store: Store, others: Sequence[Path] = ()) -> Payload:
         measures_caption=build.measures_caption(after),
         bars=build.bars(before, after, blind=blind, floors={name: found[name] for name in FLOORS}),
         tables=(*seeds, _every(found), *(replace(table, title="Your own videos") for table in mine.tables)),
-        curves=build.curves(read_metrics(folder / "run" / "metrics.jsonl"), chance=numbers["chance"]),
+        alarms=run.alarms,
+        curves=build.curves(
+            read_metrics(folder / "run" / "metrics.jsonl"), chance=numbers["chance"], alarms=run.alarms
+        ),
         puzzles=(
             *(replace(one, kind="held out") for one in held_out.puzzles),
             *(replace(one, kind="your video") for one in mine.puzzles),

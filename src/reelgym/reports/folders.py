@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from reelgym.errors import MediaError, RequestError
 from reelgym.evaluation import results
 from reelgym.evaluation.results import Evaluation
 from reelgym.reports import audit, build, puzzles
-from reelgym.reports.payload import Payload, Puzzle, Reply, Role, Table
+from reelgym.reports.payload import Alarm, Payload, Puzzle, Reply, Role, Table
 from reelgym.reports.svg import percent
 from reelgym.reports.usage import usage_table
 from reelgym.synthesis.inspect import inspect, table
@@ -169,13 +169,32 @@ def about_run(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Payload:
     origin = dict(config.get("origin") or {})
     steps = int(rows[-1]["step"]) if rows else 0
     name = str(origin.get("recipe", "")) or str(config.get("type", "run"))
+    alarms = alarms_of(folder)
     return Payload(
         title=folder.name,
         headline=f"{name}: {steps:,} steps of training",
         facts=(("Model", str(config.get("policy", ""))), ("Steps", f"{steps:,}")),
-        curves=build.curves(rows),
+        curves=build.curves(rows, alarms=alarms),
         provenance=provenance(folder),
+        alarms=alarms,
     )
+
+
+def alarms_of(run: Path) -> tuple[Alarm, ...]:
+    """Return the alarms that a run raised, oldest first; none where it stored none.
+
+    Raises:
+        RequestError: The file is damaged.
+    """
+    path = run / "alarms.json"
+    if not path.is_file():
+        return ()
+    names = [one.name for one in fields(Alarm) if one.name != "step"]
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return tuple(Alarm(step=int(one["step"]), **{name: str(one[name]) for name in names}) for one in found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequestError(f"{path} cannot be read ({error}): remove it, it is written again") from None
 
 
 def provenance(run: str | Path) -> tuple[tuple[str, str], ...]:

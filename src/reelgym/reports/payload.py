@@ -128,7 +128,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """One chart: lines over training steps, a chance level as a dashed line."""
+    """One chart: lines over training steps, a chance level as a dashed line, `marks` (x, words) as upright ones."""
 
     title: str
     series: tuple[Series, ...]
@@ -136,6 +136,18 @@ class Curves:
     chance: float | None = None
     share: bool = False
     caption: str = ""
+    marks: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """Something that went wrong in training: since when, what was seen, why it happens, what to do."""
+
+    step: int
+    name: str
+    seen: str
+    cause: str
+    remedy: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,6 +325,8 @@ class Payload:
         facets_caption: What they show.
         limits: What the page does not show, a sentence each.
         provenance: (name, value) pairs: config digest, commit, versions, seconds.
+        alarms: Of a run, oldest first.
+        refresh_seconds: After how long a browser loads the page again; 0 for a page that stays.
     """
 
     title: str
@@ -337,6 +351,8 @@ class Payload:
     facets_caption: str = ""
     limits: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    refresh_seconds: int = 0
 
 
 def encode(pixels: NDArray[np.uint8], *, form: Literal["PNG", "JPEG", "WEBP"] = "JPEG", quality: int = 88) -> bytes:

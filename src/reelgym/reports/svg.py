@@ -103,9 +103,16 @@ def curves(chart: Curves) -> Markup:
         y = place(x_low, chart.chance)[1]
         body.append(line(left, y, WIDTH - right, y, "chance"))
         body.append(text(WIDTH - right, y - 5, f"chance {percent(chart.chance)}", "chance-label", "end"))
+    low, high = place(x_low, y_ticks[0])[1], place(x_low, y_ticks[-1])[1]
+    body += [_mark(place(x, 0.0)[0], low, high, words) for x, words in chart.marks if x_low <= x <= x_low + x_span]
     for number, one in enumerate(series):
         body += _series(one, number, [place(x, y) for x, y in one.points], chart)
     return _svg(body, height, chart.title)
+
+
+def _mark(x: float, low: float, high: float, words: str) -> str:
+    """Return an upright line with its words on hover."""
+    return f"<g><title>{escape(words)}</title>{line(x, low, x, high, 'mark')}</g>"
 
 
 def _series(one: Series, number: int, places: list[tuple[float, float]], chart: Curves) -> list[str]:

@@ -171,6 +171,8 @@ class RLConfig(TrainConfig):
         difficulty: Name of the measurement (`reelgym difficulty`) that the band reads and running rates begin from;
             empty: the only one for a band, none for the rates.
         pass_score: A member passes where its task's score is at least this.
+        health_every: Steps between rows of health (`training.health`), and alarms; 0 for none. Trains nothing.
+        health_samples: Held-out samples that such a row asks, seen and blind.
     """
 
     prompts_per_step: int = 16
@@ -191,6 +193,8 @@ class RLConfig(TrainConfig):
     band: tuple[float, float] | None = None
     difficulty: str = ""
     pass_score: float = 1.0
+    health_every: int = 25
+    health_samples: int = 32
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
@@ -209,9 +213,14 @@ class RLConfig(TrainConfig):
             raise unknown("sampler", self.sampler, ["local", "vllm"])
         if self.sampler == "local" and (self.vllm_url or self.vllm_sleep):
             raise RequestError("vllm_url and vllm_sleep have no effect with sampler=local: give sampler=vllm as well")
-        at_least(self, 1, "rounds", "replay_groups")
+        at_least(self, 1, "rounds", "replay_groups", "health_samples")
+        at_least(self, 0, "health_every")
         if self.band is not None and not 0 <= self.band[0] <= self.band[1] <= 1:
             raise RequestError(f"band={self.band[0]:g},{self.band[1]:g} must be two pass rates, low to high, 0 to 1")
+
+    def checks(self, step: int) -> bool:
+        """Return whether a step ends with a row of health."""
+        return self.health_every > 0 and (step % self.health_every == 0 or step == self.steps)
 
 
 def mvp_rubric(variant: str = "tagged") -> Rubric:
@@ -266,6 +275,12 @@ class RLRun:
     judge: JudgeConfig | None = None
     gold: Data | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether the loss or the judge reads the starting policy."""
+        judging = self.judge is not None and self.judge.needs_reference
+        return self.config.kl_coef > 0 or self.algorithm.needs_reference or judging
 
 
 def at_least(config: object, low: float, *names: str) -> None:

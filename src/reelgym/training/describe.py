@@ -20,6 +20,7 @@ FREE = frozenset(
     {"origin", "config.steps", "config.time_budget_seconds", "config.save_every", "config.trackers"}
     | {"config.store_rollouts", "config.feature_cache_prompts", "config.shard"}
     | {"config.vllm_url", "config.vllm_sleep", "config.feature_cache_gib"}
+    | {"config.health_every", "config.health_samples"}
 )
 """Dotted settings that may change when a run is continued: how long, what is kept or logged, where weights are held."""
 

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +25,7 @@ from reelgym.training import dumps
 from reelgym.training.config import RLRun
 from reelgym.training.credit import Credit, Rollout, mask_of, padded, segment_index, tally_rollout
 from reelgym.training.drawing import Drawing, check
+from reelgym.training.held_out import EVAL_METRIC, HeldOut
 from reelgym.training.inputs import Inputs
 from reelgym.training.judging import judged, open_judge
 from reelgym.training.memory import Budget
@@ -34,15 +34,10 @@ from reelgym.training.order import Pick
 from reelgym.training.packing import PackItem
 from reelgym.training.sampler import make_sampler
 from reelgym.training.session import Load, Progress, Session
+from reelgym.training.watch import Watch
 
 if TYPE_CHECKING:
     from reelgym.models.base import Policy
-
-EVAL_METRIC = "eval/score"
-"""Mean of the rubric's score, summed over segments, of greedy replies to held-out samples."""
-
-EVAL_PROMPTS = 64
-"""Held-out prompts decoded together."""
 
 
 def train(
@@ -53,6 +48,7 @@ def train(
     should_stop: Callable[[], bool] | None = None,
     load: Load | None = None,
     sampler: Callable[[Policy], Sampler] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Path:
     """Train, or take up a run where its last checkpoint is, and return its folder. A finished run is left as it is.
 
@@ -63,14 +59,15 @@ def train(
         should_stop: Asked after every step; where it says yes the run is saved and left.
         load: Loads the policy by name; `models.load` by default.
         sampler: Makes the sampler of a policy; `rollout.local.LocalSampler` by default.
+        tell: Called with every line of health, and with every alarm once (`training.health`).
 
     Raises:
         RequestError: The folder holds a run with other settings; a prompt is above its cap.
         WorkError: Training diverged.
     """
     check(run.config)
-    judging = run.judge is not None and run.judge.needs_reference
-    with_reference = run.config.kl_coef > 0 or run.algorithm.needs_reference or judging
+    # Under LoRA the reference is the adapter switched off: it costs nothing to have, and health reads it.
+    with_reference = run.needs_reference or run.config.lora_rank > 0
     session = Session(
         run, out, progress, should_stop=should_stop, load=load, metric=EVAL_METRIC, with_reference=with_reference
     )
@@ -78,7 +75,9 @@ def train(
         return session.folder
     drawing = Drawing(run, session)
     loop = Loop(run, session, (sampler or partial(make_sampler, run))(session.policy), drawing)
-    measure = loop.measure if run.eval_data else None
+    held_out = HeldOut(run, session, loop.complete, loop.judged) if run.eval_data else None
+    session.watch = Watch(run, session, held_out, tell)
+    measure = held_out.measure if held_out else None
     for step in session.steps(measure):
         tally, rollouts = Tally(), list[Rollout]()
         with timed(tally, "publish"):
@@ -115,7 +114,6 @@ class Loop:
         self.inputs = Inputs(session.policy, run.data.media, run.config)
         copied = session.reference is not None and not run.config.lora_rank
         self.budget = Budget(session.policy, run.config, reference=copied)
-        self.eval_inputs = Inputs(session.policy, run.eval_data.media, run.config) if run.eval_data else None
 
     def publish(self) -> None:
         """Give the weights to a sampler that holds them elsewhere, if they moved since."""
@@ -132,7 +130,7 @@ class Loop:
         # A sample that comes twice in a step draws from two streams.
         names = [f"{sample.id}#{pick.epoch}" for sample, pick in zip(samples, chosen, strict=True)]
         streams = Streams(config.seed, step, names)
-        trajectories = self._complete(self.inputs, samples, n=config.group_size, params=params, streams=streams)
+        trajectories = self.complete(self.inputs, samples, n=config.group_size, params=params, streams=streams)
         return [
             (pick, sample.id, Group(sample=sample, trajectories=members))
             for pick, sample, members in zip(chosen, samples, trajectories, strict=True)
@@ -170,7 +168,8 @@ class Loop:
 
     def update(self, credits: Sequence[Credit], step: int, tally: Tally) -> None:
         """Take the optimisation steps of a rollout step: inner steps times minibatches, each over whole groups."""
-        references = self.budget.run(lambda: self._references(credits), tally)
+        asked = self.run.needs_reference or self.config.checks(step)
+        references = self.budget.run(lambda: self._references(credits), tally) if asked else {}
         for _ in range(self.config.inner_steps):
             for part in range(self.config.minibatches):
                 self._step([c for c in credits if self._minibatch(c) == part], references, step, tally)
@@ -194,25 +193,11 @@ class Loop:
         facts = {"step": step, **facts, "groups": dumps.groups(credits)}
         return dumps.write(self.session.folder, step, self.session.accelerator.process_index, facts)
 
-    @torch.no_grad()
-    def measure(self) -> dict[str, float]:
-        """Return the mean score and terms of greedy replies to the held-out samples, always the same ones."""
-        assert self.run.eval_data and self.eval_inputs
-        tally = Tally()
-        params = SamplingParams(max_tokens=self.config.eval_tokens, temperature=0.0)
-        samples = self.session.mine(list(self.run.eval_data.items))
-        for start in range(0, len(samples), EVAL_PROMPTS):
-            chunk = samples[start : start + EVAL_PROMPTS]
-            replies = self._complete(self.eval_inputs, chunk, n=1, params=params, streams=None)
-            groups = [Group(sample=one, trajectories=made) for one, made in zip(chunk, replies, strict=True)]
-            for group in judged(self._judge, groups, "held out") if self._judge else groups:
-                terms = self.run.rubric.terms(group, 1.0)
-                for label, value in terms.items():
-                    tally.add_values(f"eval/{label}", np.nansum(value, 1))
-                tally.add("eval/truncated", float(group.trajectories[0].final.stop == "length"))
-        return tally.means(self.session.accelerator)
+    def judged(self, groups: Sequence[Group]) -> Sequence[Group]:
+        """Return held-out groups as the run's judge leaves them."""
+        return judged(self._judge, groups, "held out") if self._judge else groups
 
-    def _complete(
+    def complete(
         self, inputs: Inputs, samples: Sequence[Sample], *, n: int, params: SamplingParams, streams: Streams | None
     ) -> list[tuple[Trajectory, ...]]:
         """Return n one-turn trajectories per sample."""

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 Load = Callable[..., "Policy"]
+Watch = Callable[[int, Mapping[str, float], bool], dict[str, float]]
 Item = TypeVar("Item")
 
 
@@ -52,6 +53,7 @@ class Session:
         rollouts: Where sampled groups are stored.
         state: Where the run stands.
         before_sampling: Called by all ranks before an evaluation; the loop sets it.
+        watch: Called after every step with (step, row, whether it is the last); returns what joins the row. Or None.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Session:
         self._began = time.monotonic() - self.state.seconds
         self.stopped, self._saved = False, self.state.step
         self.before_sampling: Callable[[], None] = lambda: None
+        self.watch: Watch | None = None
         self._kept: dict[str, Kept] = {}
         self._stored = checkpoint.read_kept(found) if found else {}
         if not self.finished:
@@ -101,7 +104,7 @@ class Session:
         """
         if measure and self.state.step == 0:
             row = self._judge(measure)
-            self._log(0, row)
+            self._log(0, row | self._watched(0, row, last=False))
         while not self.finished and not self.stopped:
             step = self.state.step + 1
             torch.manual_seed(derive(self.config.seed, "torch", step))
@@ -125,7 +128,7 @@ class Session:
         last = step >= config.steps or self.finished
         if measure and (last or (config.eval_every and step % config.eval_every == 0)):
             row |= self._judge(measure)
-        self._log(step, row)
+        self._log(step, row | self._watched(step, row, last=last))
         if self.finished or step % config.save_every == 0 or self.state.best_step == step:
             self._save()
         if self._progress:
@@ -258,6 +261,9 @@ class Session:
             row = measure()
         self.state = self.state.judged(row[self._metric])
         return row | {"time/eval_seconds": time.monotonic() - began}
+
+    def _watched(self, step: int, row: Mapping[str, float], *, last: bool) -> dict[str, float]:
+        return self.watch(step, row, last) if self.watch else {}
 
     def _log(self, step: int, row: dict[str, float]) -> None:
         if self._metrics:
