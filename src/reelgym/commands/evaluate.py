@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reelgym.commands import process
 from reelgym.commands.leaks import show as show_findings
 from reelgym.commands.options import Json, Seed, Unsafe, Videos, price_of
 from reelgym.errors import RequestError, WorkError, unknown
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reelgym.evaluation.results import Evaluation
     from reelgym.evaluation.speakers import Manners
     from reelgym.evaluation.spec import Benchmark
+    from reelgym.judges import AnswerJudge
     from reelgym.tasks.base import MediaReader
 
 
@@ -40,6 +42,10 @@ def evaluate(
         typer.Option("--model", help="As for train; a run: its best checkpoint; openai:NAME@URL; replies:FILE."),
     ],
     probes: Annotated[str, typer.Option(metavar="NAME,...", help="What to take away: `reelgym list probes`.")] = "",
+    measures: process.Measures = "",
+    observer: process.Observer = None,
+    think_judge: process.ThinkJudge = "",
+    rollouts: process.Rollouts = 8,
     prompt: Annotated[
         str, typer.Option(metavar="auto|direct|tagged|both", help="auto: the run's own, else both.")
     ] = "auto",
@@ -83,6 +89,7 @@ def evaluate(
     from reelgym.reports.report import report
 
     wanted = list(dict.fromkeys(get(name).name for name in probes.split(",") if name))
+    looked = process.Looked(measures, observer, think_judge, rollouts)
     folder = out or Path("evals", Path(questions).resolve().name)
     polite: dict[str, Any] = {"price": _prices(price or ()), "in_flight": in_flight, "retries": retries}
     purse = speakers.Purse(budget) if budget else None
@@ -94,17 +101,15 @@ def evaluate(
         samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
         lacking = _lacking(found) if Path(questions).is_file() else ""
         is_cut = benchmark is not None or Path(questions).is_file()
-        if frames and not is_cut:
-            samples = budgeted(samples, frames, seed)
-        if judge and benchmark is None:
-            raise RequestError(f"--judge decides on free answers of a benchmark: {questions} is none, leave it out")
-        samples, unjudged = (samples, "") if judge or not benchmark else judged.without(samples)
+        samples = budgeted(samples, frames, seed) if frames and not is_cut else samples
+        samples, unjudged = _decidable(samples, judge, benchmark, questions)
         if dry_run:
             return _estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
         settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed, is_cut=is_cut)
-        settings |= {"partial": lacking} if lacking and not benchmark else {}
-        settings |= {"partial": ", ".join(filter(None, [settings["partial"], unjudged]))} if unjudged else {}
+        partial = ", ".join(filter(None, [settings.get("partial", "" if benchmark else lacking), unjudged]))
+        settings |= {"partial": partial} if partial else {}
         who_judges = held.enter_context(judged.opened(judge, benchmark, manners)) if judge and benchmark else None
+        how: dict[str, Any] = {"max_tokens": max_tokens, "seed": seed, "settings": settings}
         for name in model:
             _examined(name, manners, unsafe=unsafe)
             who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
@@ -114,34 +119,58 @@ def evaluate(
                 media,
                 variants=ask.prompts(prompt, name),
                 probes=wanted,
-                max_tokens=max_tokens,
-                seed=seed,
-                settings=settings,
                 stage=bars.stage,
                 speaker=who,
                 journal=speakers.journal_of(name, folder),
+                **how,
             )
-            if who_judges is not None:
-                told = bars.stage(f"judge {name}")
-                asked = {key: judged.judged(one, samples, who_judges, told) for key, one in asked.items()}
+            asked = asked if who_judges is None else _judged(asked, samples, who_judges, bars.stage(f"judge {name}"))
+            looked.replied(name, asked)
             say("" if asked else f"{name}: the budget pays for none of {len(samples)} questions")
             made |= {f"{_labels(model)[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
         if not made:
             raise WorkError(f"--budget {budget:g} pays for no question: see --dry-run for what asking costs")
+        looked.take(samples, media, manners, bars=bars, **how)
         made |= _floors(samples, media, benchmark, bars)
     if benchmark:
         made = {name: replace(one, metrics=measure(benchmark, one)) for name, one in made.items()}
     found_out = findings(made, seed=seed)
     results.write(folder, made, found_out)
+    looked.keep(folder)
     page = report(folder, dataset=found.path)
     if as_json:
         return print_json({name: one.summary() for name, one in made.items()})
 
     _printed(benchmark, found, made)
-    say(f"partial, not to be compared: {unjudged}" if unjudged else "")
-    show_findings(found_out)
+    _told(unjudged, found_out, looked)
     _decide(made, seed)
     return typer.echo(f"page: {page}")
+
+
+def _told(unjudged: str, found_out: Mapping[str, Any], looked: process.Looked) -> None:
+    """Print what was left out, what floors and probes say, and the measures of looking and reasoning."""
+    say(f"partial, not to be compared: {unjudged}" if unjudged else "")
+    show_findings(found_out)
+    looked.show()
+
+
+def _decidable(
+    samples: list[Sample], judge: str, benchmark: Benchmark | None, questions: str
+) -> tuple[list[Sample], str]:
+    """Return the questions that can be decided, and in words what had to be left out without a judge."""
+    from reelgym.evaluation import judged
+
+    if judge and benchmark is None:
+        raise RequestError(f"--judge decides on free answers of a benchmark: {questions} is none, leave it out")
+    return (samples, "") if judge or not benchmark else judged.without(samples)
+
+
+def _judged(
+    asked: dict[str, Evaluation], samples: Sequence[Sample], judge: AnswerJudge, told: Callable[[int, int], None]
+) -> dict[str, Evaluation]:
+    from reelgym.evaluation import judged
+
+    return {key: judged.judged(one, samples, judge, told) for key, one in asked.items()}
 
 
 def _examined(name: str, manners: Manners, *, unsafe: bool) -> None:

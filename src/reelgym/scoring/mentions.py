@@ -71,3 +71,21 @@ def _runs(text: str) -> list[list[int]]:
 
 def _value(written: str) -> int:
     return int(written) if written.isdigit() else _SPOKEN[written.lower()]
+
+
+def stated_order(text: str, count: int, upper: int) -> tuple[int, ...] | None:
+    """Return the last order of `count` distinct candidates out of 1..upper that a text states, or None.
+
+    Where it states none as such, the candidates that it mentions, if it mentions exactly `count` and each once.
+
+    >>> stated_order("First I saw 1, 2, 3. No: 3, then 1 and finally 2.", 3, 5)
+    (3, 1, 2)
+    >>> stated_order("b2 3 c4 1 d5 2", 3, 5)
+    (3, 1, 2)
+    """
+    runs = _runs(text)
+    for run in reversed(runs):
+        if len(run) == count == len(set(run)) and max(run) <= upper:
+            return tuple(run)
+    every = [number for run in runs for number in run if number <= upper]
+    return tuple(every) if len(every) == count == len(set(every)) else None
