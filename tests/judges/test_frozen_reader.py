@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -139,3 +140,11 @@ def test_a_reader_that_knows_without_reading_is_refused() -> None:
 
     samples = [sample(number) for number in range(10)]
     assert not Reader().trial(Knows(lambda: nullcontext(Words())), samples, [observation((4, 1, 5))] * 10).passed  # type: ignore
+
+
+def test_free_words_are_read_and_a_planted_answer_is_not() -> None:
+    free = replace(sample(), task="labelled", answer="a red car turns left", evidence={"kind": "text"})
+    judge, solver = reader("a red car turns left")
+    seen, planted = judge.judge([Case(free, "A street.\nA red car.", "a"), Case(free, "A red car turns left.", "b")])
+    assert (seen.score, seen.counts["leak"], solver.asked) == (1.0, 0.0, 1)
+    assert (planted.score, planted.counts["leak"]) == (0.0, 1.0) and "nothing but the answer" in planted.reason

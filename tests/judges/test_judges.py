@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,41 @@ def test_a_blind_judge_must_find_the_answer_itself() -> None:
         assert [verdict.score for verdict in found] == [1.0, 0.0]
         held = Asked(url=server.url, model="m", blind=True).open(None)
         assert held.judge(cases("a dark one"))[0].score == 1.0
+
+
+def about(kind: str, answer: str) -> Sample:
+    return replace(COLOURS, answer=answer, evidence={"kind": kind, "duration_seconds": 20.0})
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "observation", "stated"),
+    [
+        # Any words are an answer to a free question, so only the right ones state it.
+        ("text", "a red car turns left", "A street in the rain.\nTwo people wait.\nA red car comes.", False),
+        ("text", "a red car turns left", "A street in the rain. A red car turns left.", True),
+        ("ocr", "EXIT", "A sign hangs over the door", False),
+        ("ocr", "EXIT", "A sign over the door:\nEXIT", True),
+        # A number alone is an answer, right or wrong; one in a sentence is seen.
+        ("number", "3", "Three birds sit on a wire; one leaves.", False),
+        ("number", "3", "Birds on a wire. 4.", True),
+        ("regression", "3.5", "The rod is 3.5 metres long", False),
+        ("regression", "3.5", "A rod. 3.5", True),
+        ("span", "2 - 5", "The door opens and shuts again", False),
+        ("span", "2 - 5", "The door opens.\n2 - 5", True),
+    ],
+)
+def test_a_leak_is_an_answer_that_the_parser_accepts_and_no_mere_line(
+    kind: str, answer: str, observation: str, stated: bool
+) -> None:
+    sample = about(kind, answer)
+    if kind == "span":
+        sample = replace(sample, answer=[2.0, 5.0])
+    assert bool(leak(observation, sample)) == stated
+
+
+@pytest.mark.parametrize(
+    "order", ["2, 1", "The second candidate, then candidate one: 2 then 1.", "It begins with two and ends with one"]
+)
+def test_a_paraphrased_order_is_a_leak_and_a_list_of_what_candidates_show_is_none(order: str) -> None:
+    assert leak(f"A hand moves. {order}", PUZZLE)
+    assert not leak("Candidate 1 shows a door. Candidate 2 shows a lamp. Candidate 3 is dark.", PUZZLE)

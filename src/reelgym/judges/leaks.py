@@ -17,14 +17,17 @@ _CLAIM = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"\b(?i:option|choice|answer)s?\s*(?:is\s*|:\s*)?[(\[]?([A-Z])[)\]]?(?![\w'])")
-_PIECE = re.compile(r"[\n.;!?]+")
+_PIECE = re.compile(r"[\n;!?]+|\.(?![0-9])")
+_PLAIN = "Nothing much happens here"
+"""Words that answer nothing: a parser that takes them for an answer takes any words for one."""
 
 
 def leak(observation: str, sample: Sample) -> str:
     """Return how an observation states an answer, or nothing where it does not.
 
     It does where it speaks of the correct answer, names an option by its letter, or holds a sentence that is nothing
-    but an answer: candidates in an order, one of the options, the number or text that is right. Ours.
+    but an answer in a form that the task's parser accepts: candidates in an order, one of the options, a number, right
+    or wrong. Where the parser accepts any words, only the right ones are an answer. Ours.
     """
     text = observation.strip().removeprefix(OPENINGS["observation"])
     if found := _CLAIM.search(text):
@@ -50,7 +53,9 @@ def _option(text: str, options: Sequence[str]) -> str:
 
 def _bare(text: str, sample: Sample) -> str:
     task = tasks.get(sample.task)
+    takes_any = task.score(_PLAIN, sample).valid
     for piece in (text, *_PIECE.split(text)):
-        if piece.strip() and task.score(piece.strip(" :,-"), sample).value >= 1.0:
+        score = task.score(piece.strip(" :,-"), sample)
+        if piece.strip(" :,-") and score.valid and (score.value >= 1.0 or not takes_any):
             return f"it holds nothing but the answer in {piece.strip()[:60]!r}"
     return ""

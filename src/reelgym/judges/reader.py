@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from reelgym import tasks
 from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
+from reelgym.judges.leaks import leak
 from reelgym.rewards.perception import Case, Judge, JudgeConfig, Trial, Verdict
 from reelgym.rollout.base import Sampler, SamplingParams
 from reelgym.rollout.local import LocalSampler
 from reelgym.scoring import corrected
-from reelgym.scoring.mentions import renumber, states_answer
+from reelgym.scoring.mentions import renumber
 
 if TYPE_CHECKING:
     from reelgym.models.base import Policy
@@ -99,8 +100,8 @@ class FrozenReader:
         for place, case in enumerate(cases):
             if case.observation is None or not case.observation.strip():
                 found[place] = Verdict(0.0, "no observation", {"leak": 0.0})
-            elif leaks(case.observation, case.sample):
-                found[place] = Verdict(0.0, "the observation states an answer", {"leak": 1.0})
+            elif why := leak(case.observation, case.sample):
+                found[place] = Verdict(0.0, f"the observation states an answer: {why}", {"leak": 1.0})
             else:
                 asked.append((place, relabelled(case)[0]))
         for start in range(0, len(asked), ROWS):
@@ -116,15 +117,6 @@ class FrozenReader:
             prompts = [policy.encode(question(case.sample, case.observation or ""), _blind) for case in cases]
             turns = self._sampler(policy).sample(prompts, n=1, params=self._params, streams=None)
         return [(turn.text, len(turn.ids)) for (turn,) in turns]
-
-
-def leaks(observation: str, sample: Sample) -> bool:
-    """Return whether an observation states an answer: in a form that the task's parser accepts, or as an order."""
-    answer, pool = sample.answer, sample.evidence.get("pool")
-    if isinstance(pool, int) and isinstance(answer, list):
-        return states_answer(observation, len(answer), pool)
-    task = tasks.get(sample.task)
-    return any(task.score(line, sample).valid for line in {observation, *observation.splitlines()} if line.strip())
 
 
 def value(sample: Sample, reply: str) -> float:

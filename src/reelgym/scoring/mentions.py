@@ -12,7 +12,7 @@ _SPOKEN = {word: number for number, word in enumerate(_WORDS, start=1)}
 _NUMBER = re.compile(r"(?<![\w.])(?:#\s?)?(\d{1,6}|" + "|".join(_WORDS) + r")(?!\w|\.\d|:\d|%)", re.IGNORECASE)
 _BETWEEN = re.compile(
     r"(?:[\s,;:.()\[\]{}<>*|#>=\u2192\u21d2\uff0c\u3001-]|\b(?:a|after|an|and|answer|before|by|candidates?|comes?|correct|final|finally"
-    r"|first|follow(?:ed|s)?|frames?|gap|goes|images?|in|is|it|last|lastly|next|number|order|pictures?|right|second|so|that|the"
+    r"|afterwards?|begin(?:s|ning)?|ends?|ending|start(?:s|ing)?|first|follow(?:ed|s)?|frames?|gap|goes|images?|in|is|it|last|lastly|next|number|order|pictures?|right|second|so|that|the"
     r"|then|third|time|to|was|with)\b)*",
     re.IGNORECASE,
 )
@@ -43,7 +43,7 @@ def states_answer(text: str, count: int, upper: int) -> bool:
     """Return whether a text states `count` distinct candidates out of 1..upper as an order, instead of what they show.
 
     True where the whole text, a line or a sentence parses as an answer (`parse_indices`), and where numbers follow each
-    other with nothing between them but punctuation and words of order, exactly `count` of them.
+    other with nothing between them but punctuation and words of order, exactly `count` of them or some of them again.
 
     >>> states_answer("The gap shows 3, then 1 and finally 2.", 3, 5)
     True
@@ -53,7 +53,18 @@ def states_answer(text: str, count: int, upper: int) -> bool:
     parts = [text, *re.split(r"[\n.;!?]+", text)]
     if any(parse_indices(part, count, upper) for part in parts if part.strip()):
         return True
-    return any(len(run) == count == len(set(run)) and max(run) <= upper for run in _runs(text))
+    return any(_ordered(run, count, upper) for run in _runs(text))
+
+
+def _ordered(run: list[int], count: int, upper: int) -> bool:
+    """Return whether numbers in a row are an order, or hold one beside numbers that they name again.
+
+    Without a repetition more numbers than `count` are an enumeration.
+    """
+    if max(run) > upper or (len(run) != count and len(run) == len(set(run))):
+        return False
+    windows = (run[start : start + count] for start in range(len(run) - count + 1))
+    return any(len(set(window)) == count for window in windows)
 
 
 def _runs(text: str) -> list[list[int]]:
