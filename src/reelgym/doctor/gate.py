@@ -13,7 +13,7 @@ from typing import Any
 from reelgym.doctor import remote
 from reelgym.doctor.check import Check
 from reelgym.errors import WorkError
-from reelgym.evaluation.speakers import ENDPOINT, STORED, Manners, endpoint_of
+from reelgym.evaluation.speakers import ENDPOINT, SCRIPT, STORED, Manners, endpoint_of
 
 ENDPOINT_SECONDS = 24 * 3600.0
 """How long an endpoint that passed is believed: what stands behind an address may change. Ours."""
@@ -44,7 +44,7 @@ def require(model: str, cache: Path, *, manners: Manners | None = None) -> str:
     A pass is kept under the model's files, the versions of what computes it and the kind of device; a fail never.
 
     Args:
-        model: As `--model` takes it; stored replies are let through.
+        model: As `--model` takes it; stored replies and scripts are let through.
         cache: Folder of what is kept.
         manners: How an endpoint is asked; what asking costs is taken from its purse.
 
@@ -52,7 +52,7 @@ def require(model: str, cache: Path, *, manners: Manners | None = None) -> str:
         WorkError: Something fails; it names it and what to do.
         RequestError: There is no such model.
     """
-    if model.startswith(STORED):
+    if model.startswith((STORED, SCRIPT)):
         return ""
     kept = cache / "doctor" / f"{_mark(model)}.json"
     if _passed_before(kept, model):

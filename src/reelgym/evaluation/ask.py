@@ -72,6 +72,7 @@ def ask(
     stage: Callable[[str], Progress] | None = None,
     speaker: Speaker | None = None,
     journal: Path | None = None,
+    plain: bool = True,
 ) -> dict[str, Evaluation]:
     """Return the evaluations of one model: under every prompt, and each probe under the better prompt.
 
@@ -86,6 +87,7 @@ def ask(
         settings: Whatever else the numbers depend on; stored with them.
         stage: From a piece of work's name to what is told (done, in all).
         speaker: Who replies where `models.load` knows no such model.
+        plain: Whether the plain questions are asked; else probes are, under the first prompt.
         journal: File that keeps the replies of a model on this machine, so that a run that was killed goes on.
 
     Raises:
@@ -102,7 +104,7 @@ def ask(
     if speaker is None:
         from reelgym.evaluation.local import Local
 
-        how = {"variants": variants, "probes": probes, "max_tokens": max_tokens, "seed": seed}
+        how = {"variants": variants, "probes": probes, "max_tokens": max_tokens, "seed": seed, "plain": plain}
         with Local.load(model, media, journal) as own:
             return ask(model, samples, media, **how, settings=settings, stage=stage, speaker=own)  # type: ignore[arg-type]
 
@@ -125,8 +127,8 @@ def ask(
             return {}
         return {variant if probe is None else f"{variant}-{probe}": found}
 
-    made = {name: found for variant in variants for name, found in one(variant, None).items()}
-    if not made:
+    made = {name: found for variant in variants if plain for name, found in one(variant, None).items()}
+    if plain and not made:
         return {}
-    better = max(made, key=lambda variant: made[variant].mean().mean)
+    better = max(made, key=lambda variant: made[variant].mean().mean) if made else variants[0]
     return made | {name: found for probe in probes for name, found in one(better, probe).items()}

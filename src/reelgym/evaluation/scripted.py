@@ -31,6 +31,9 @@ VERSION = 1
 LIKENESS, BRIGHTNESS, PIXELS = 0.983, 0.7, 12
 """A pixel is of a colour at this cosine and this share of its length; fewer pixels are no thing."""
 
+LOOKED_AT = 56
+"""Pixels of the shorter side that are looked at, where there are more."""
+
 _OPTION = re.compile(r"^([A-Z])\. (.+)$", re.MULTILINE)
 _PASSING = re.compile(r"middle of the (\w+) \w+ come through these squares")
 _SQUARE = re.compile(r"\b[a-h][1-8]\b")
@@ -109,10 +112,11 @@ def options_of(messages: Sequence[Message]) -> Options:
 
 def centre(frame: NDArray[np.uint8], colour: str) -> tuple[float, float] | None:
     """Return the middle (x, y in 0 to 1) of what has a colour in a frame (H, W, 3); None where too little has it."""
-    rows, columns = np.nonzero(_mask(frame, colour))
-    if len(rows) < PIXELS:
+    step = max(1, min(frame.shape[:2]) // LOOKED_AT)
+    rows, columns = np.nonzero(_mask(frame[::step, ::step], colour))
+    if len(rows) * step**2 < PIXELS:
         return None
-    return (columns.mean() + 0.5) / frame.shape[1], (rows.mean() + 0.5) / frame.shape[0]
+    return (columns.mean() * step + 0.5) / frame.shape[1], (rows.mean() * step + 0.5) / frame.shape[0]
 
 
 def first_seen(centres: Sequence[tuple[float, float] | None]) -> dict[str, int]:
@@ -138,10 +142,12 @@ def _mask(frame: NDArray[np.uint8], colour: str) -> NDArray[np.bool_]:
     """Return (H, W) where a frame has a saturated colour, whatever the light; nowhere for a word that is none."""
     if colour not in COLOURS:
         return np.zeros(frame.shape[:2], dtype=np.bool_)
-    want, pixels = np.asarray(COLOURS[colour], np.float64), frame.astype(np.float64)
-    length = np.linalg.norm(pixels, axis=2) + 1e-9
-    likeness = (pixels @ want) / length / np.linalg.norm(want)
-    found: NDArray[np.bool_] = (likeness > LIKENESS) & (length > BRIGHTNESS * np.linalg.norm(want))
+    want = np.asarray(COLOURS[colour], np.float32)
+    red, green, blue = (frame[..., channel].astype(np.float32) for channel in range(3))
+    along = red * want[0] + green * want[1] + blue * want[2]
+    # Cosine and length squared: every machine gives the same bits, and no root is drawn.
+    length, whole = red * red + green * green + blue * blue, float(want @ want)
+    found: NDArray[np.bool_] = (along * along > LIKENESS**2 * whole * length) & (length > BRIGHTNESS**2 * whole)
     return found
 
 
