@@ -21,6 +21,7 @@ from reelgym.evaluation import benchmarks, judged, results
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import grade
 from reelgym.evaluation.speakers import Manners
+from reelgym.evaluation.versus import differing
 from reelgym.video import write_mp4
 
 
@@ -62,6 +63,8 @@ def test_what_rules_cannot_decide_a_judge_decides_and_what_fails_is_wrong_and_co
         again = judged.judged(before, samples, judge)
         assert len(server.bodies) == 4 and again == found
     assert [row.value for row in found.rows] == [1, 1, 0, 0, 0, 1]
+    other = replace(found, settings=found.settings | {"judge": "k"})
+    assert ("judge", "judge j in a, k in b") in differing({"a": found, "b": other})
     assert [row.parts.get(judged.FAILED) for row in found.rows] == [0, 0, 0, 1, 0, None]
     assert found.rows[5] == before.rows[5] and found.settings["judge"] == "j"
     # All is read strictly but what was cut off.

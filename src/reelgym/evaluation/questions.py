@@ -139,12 +139,13 @@ def _placed(questions: Sequence[Question], videos: Videos) -> tuple[Placed, list
 
 
 def _key(path: str, one: Question) -> str:
-    return canonical([path, one.bounds, len(one.then)])
+    return canonical([path, one.bounds, len(one.then), one.ending])
 
 
 def _job(path: str, one: Question, how: Shown) -> dict[str, Any]:
     """Return how one video is looked at; several share the frames of a clip."""
-    parts = {"spans": [list(span) for span in one.bounds]} if one.bounds else {}
+    parts: dict[str, Any] = {"spans": [list(span) for span in one.bounds]} if one.bounds else {}
+    parts |= {"ending": True} if one.ending else {}
     return {"path": path, "frames": max(2, how.frames // (1 + len(one.then))), "fps": how.fps, **parts}
 
 

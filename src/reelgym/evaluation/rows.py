@@ -33,6 +33,7 @@ class Question:
         id: Unique in the benchmark, its name in front.
         videos: Where the video may be, below the folder of videos; the first that is there counts.
         then: Videos that are shown after it.
+        ending: Whether the video's end is shown in any case.
         text: What is asked, with options and what is said about the answer.
         kind: A key of `tasks.benchmark.KINDS`.
         answer: A letter, a number as text, an order from 1, or None where `spans` are the answer.
@@ -56,6 +57,7 @@ class Question:
     facts: Any = None
     facets: dict[str, str | int | float] = field(default_factory=dict)
     then: tuple[str, ...] = ()
+    ending: bool = False
     file: str
     row: int
 
@@ -156,6 +158,7 @@ def _questions(benchmark: Benchmark, row: Row | str, file: str, at: int) -> list
             id="-".join(filter(None, (benchmark.name, given, view.name))),
             videos=shown[:1] if view.parts else shown,
             then=shown[1:] if view.parts else (),
+            ending=view.ending,
             text=asking(stem, options if kind in _LETTERED else (), ASKS[kind] if view.ask is None else view.ask),
             kind=kind,
             answer=answer,

@@ -94,6 +94,7 @@ class View:
         question: Template of what is asked, in place of the columns' own.
         answer: Column of the right answer, in place of the columns' own.
         where: Columns and the values that a row needs for this view; empty asks every row.
+        ending: Whether the last two frames shown are those of the video's end and a second before, whatever the rate.
         parts: Templates of the videos that are shown one after the other, in place of the columns' own.
     """
 
@@ -104,6 +105,7 @@ class View:
     question: str = ""
     answer: str = ""
     where: Mapping[str, str] = field(default_factory=dict)
+    ending: bool = False
     parts: tuple[str, ...] = ()
 
 

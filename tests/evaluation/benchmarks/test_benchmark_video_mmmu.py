@@ -4,6 +4,8 @@ from pathlib import Path
 
 from bench_case import left_out, made, means, prompt, rows, scored, values, video
 
+from reelgym.data.messages import Clip
+
 TEN = [f"{letter}. {place}" for place, letter in enumerate("ABCDEFGHIJ")]
 
 
@@ -20,7 +22,7 @@ def test_from_three_tracks_to_knowledge_gained(tmp_path: Path) -> None:
     exercises = [row(1, "B", ["1", "2"]), row(2, "3.5", [], "open"), row(3, "['24/7', '3.43']", [], "open")]
     rows(data / "Adaptation" / "test-0.parquet", exercises)
     for number in (1, 2, 3):
-        video(tmp_path / "videos" / "Science" / f"dev_Physics_{number}.mp4")
+        video(tmp_path / "videos" / "Science" / f"dev_Physics_{number}.mp4", seconds=30)
     for number in (1, 2):
         video(tmp_path / "videos" / "question_only" / f"dev_Physics_{number}_image.mp4", seconds=2)
     dataset = made("video-mmmu", tmp_path)
@@ -39,6 +41,9 @@ def test_from_three_tracks_to_knowledge_gained(tmp_path: Path) -> None:
     assert prompt(by_id["Adaptation-dev_Physics_2-after"]) == "\nHow fast?\nAnswer with a number or a few words."
     before, after = (by_id[f"Adaptation-dev_Physics_1-{view}"] for view in ("before", "after"))
     assert before.source != after.source and prompt(before) == prompt(after)
+    # The still of an exercise ends its video. Of 32 equal parts of 30 s the last two middles show 28.5 and 29.5.
+    clip = after.messages[0].parts[0]
+    assert isinstance(clip, Clip) and clip.times[-2:] == (29.0, 29.5)
     replies = {
         "Perception-dev_Physics_1-after": "I think it is J",
         "Comprehension-dev_Physics_1-after": "no",

@@ -19,7 +19,7 @@ VIDEO_MMMU = Benchmark(
         facets={"track": "{@dir}"},
     ),
     views=(
-        View(name="after", kind="choice or short"),
+        View(name="after", kind="choice or short", ending=True),
         View(
             name="before",
             kind="choice or short",
@@ -52,7 +52,7 @@ VIDEO_MMMU = Benchmark(
         ),
     ),
     notes=(
-        "The still of an exercise stands at the end of its video: few frames of a long lecture may miss it.",
+        "The still of an exercise stands at the end of its video: the end is shown however few the frames are.",
         "The exercise alone is asked of question_only/ID_image.mp4; without these files no knowledge gained is told.",
         "Answers without options count where the number or the words are the same.",
     ),

@@ -14,17 +14,26 @@ from reelgym.errors import MediaError, WorkError
 from reelgym.video import FrameSpec, probe, probe_still, read
 
 _LOOK_SIDE = 32
+_ENDING = (1.0, 0.001)
+"""Seconds before its end at which a video's ending is shown."""
 
 
 def look(
-    path: str, frames: int, fps: float, spans: Sequence[tuple[float, float]] = (), still: bool = False
+    path: str,
+    frames: int,
+    fps: float,
+    spans: Sequence[tuple[float, float]] = (),
+    *,
+    still: bool = False,
+    ending: bool = False,
 ) -> dict[str, Any]:
     """Return {video, instants, times, warnings} of a video, or {quarantine} with the reason it cannot be used.
 
     `instants` are the middles of `frames` equal parts of the video, or of fewer where that would be more than `fps`
     per second; an even number, at least 2. `times` are the true times of the frames shown then, each once. `spans` in
     seconds, disjoint and in order, are looked at one after the other instead of the whole; what lies beyond the video's
-    end is left out. With `still` the file is one picture, shown at time 0, and the rest says nothing.
+    end is left out. With `ending` the last two instants are the end and a second before it. With `still` the file is
+    one picture, shown at time 0, and the rest says nothing.
     """
     try:
         if still:
@@ -39,6 +48,8 @@ def look(
         length = sum(stop - start for start, stop in parts)
         count = max(2, min(frames, int(length * fps)) // 2 * 2)
         instants = [round(_along(parts, (place + 0.5) * length / count), 6) for place in range(count)]
+        if ending:
+            instants[-2:] = [round(max(0.0, video.duration_seconds - before), 6) for before in _ENDING]
         found = read(video, FrameSpec(times=tuple(instants), short_side=_LOOK_SIDE))
     except MediaError as error:
         return {"quarantine": {"path": error.path, "boundary": error.boundary, "reason": error.reason}}
