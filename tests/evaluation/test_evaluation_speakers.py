@@ -151,6 +151,45 @@ def test_stored_replies_are_scored_and_a_missing_one_failed(tmp_path: Path) -> N
         evaluate(Stored(tmp_path / "r.jsonl"), [sample(0)], media, variant="stored")
 
 
+def test_stored_replies_under_probes_stand_in_a_column(tmp_path: Path) -> None:
+    lines = [
+        ("mvp-000", "2, 1", ""),
+        ("mvp-001", "2, 1", ""),
+        ("mvp-000", "1, 2", "blind"),
+        ("mvp-001", "2, 1", "blind"),
+    ]
+    text = "".join(json.dumps({"id": key, "reply": reply, "probe": probe}) + "\n" for key, reply, probe in lines)
+    (tmp_path / "r.jsonl").write_text(text, encoding="utf-8")
+    samples, said = [sample(0), sample(1)], Stored(tmp_path / "r.jsonl")
+    found = ask("replies:r", samples, media, variants=["stored"], probes=["blind"], speaker=said)
+    assert [row.number("exact") for row in found["stored"].rows] == [1.0, 1.0]
+    assert [row.number("exact") for row in found["stored-blind"].rows] == [0.0, 1.0]
+    with pytest.raises(RequestError, match="no replies under the probe reversed"):
+        ask("replies:r", samples, media, variants=["stored"], probes=["reversed"], speaker=said)
+
+
+def test_probes_of_an_endpoint_are_kept_and_resumed_like_plain_questions(tmp_path: Path) -> None:
+    plain = [replace(one, messages=one.messages[-1:] + one.messages[:-1]) for one in numbered(3)]
+    probes = ["blind", "reversed", "single_frame"]
+    with serving(lambda body, before: Sent("2, 1")) as server:
+        for _ in range(2):
+            with remote(server.url, tmp_path / "asked.jsonl") as asked:
+                found = ask("m", plain, media, variants=["direct"], probes=probes, speaker=asked)
+            assert set(found) == {"direct", *(f"direct-{probe}" for probe in probes)}
+            # Each of four times three questions is paid once.
+            assert len(server.bodies) == 12
+
+
+def test_a_model_that_sees_text_alone_is_shown_no_picture(tmp_path: Path) -> None:
+    with (
+        serving(lambda body, before: Sent("2, 1")) as server,
+        remote(server.url, tmp_path / "asked.jsonl") as asked,
+    ):
+        found = ask("m", numbered(2), media, variants=["direct"], probes=["text_only"], speaker=asked, plain=False)
+        assert list(found) == ["direct-text_only"] and len(server.bodies) == 2
+        assert not any("image_url" in json.dumps(body) for body in server.bodies)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -14,6 +14,7 @@ import typer
 from reelgym.commands import process
 from reelgym.commands.leaks import show as show_findings
 from reelgym.commands.options import Json, Seed, Unsafe, Videos, price_of
+from reelgym.commands.text_floor import TextModel, checked, text_floors
 from reelgym.errors import RequestError, WorkError, unknown
 from reelgym.terminal import Bars, print_json, say, table
 
@@ -46,9 +47,7 @@ def evaluate(
     observer: process.Observer = None,
     think_judge: process.ThinkJudge = "",
     rollouts: process.Rollouts = 8,
-    text_model: Annotated[
-        list[str] | None, typer.Option(metavar="MODEL", help="Sees the text alone: a floor; as --model.")
-    ] = None,
+    text_model: TextModel = None,
     prompt: Annotated[
         str, typer.Option(metavar="auto|direct|tagged|both", help="auto: the run's own, else both.")
     ] = "auto",
@@ -91,8 +90,7 @@ def evaluate(
     from reelgym.recipes import proving
     from reelgym.reports.report import report
 
-    if twice := sorted({*model} & {*(text_model or ())}):
-        raise RequestError(f"--text-model {twice[0]} is a --model too: give --probes text_only instead")
+    texts = checked(text_model, model)
     wanted = list(dict.fromkeys(get(name).name for name in probes.split(",") if name))
     looked = process.Looked(measures, observer, think_judge, rollouts)
     folder = out or Path("evals", Path(questions).resolve().name)
@@ -137,11 +135,9 @@ def evaluate(
             raise WorkError(f"--budget {budget:g} pays for no question: see --dry-run for what asking costs")
         looked.take(samples, media, manners, bars=bars, **how)
         made |= _floors(samples, media, benchmark, bars)
-        asking = {"max_tokens": max_tokens, "seed": seed, "settings": settings, "stage": bars.stage}
-        for name in text_model or ():
-            low = _text_floor(name, samples, media, manners, ask.prompts(prompt, name)[:1], **asking)
-            judge_of = (who_judges, bars.stage(f"judge {name}")) if who_judges is not None else None
-            made |= {k: judged.judged(one, samples, *judge_of) for k, one in low.items()} if judge_of else low
+        low = text_floors(texts, samples, media, manners, prompt=prompt, stage=bars.stage, **how)
+        low = low if who_judges is None else _judged(low, samples, who_judges, bars.stage("judge floors"))
+        made |= {f"floor-text-{_labels(texts)[name]}": one for name, one in low.items()}
     if benchmark:
         made = {name: replace(one, metrics=measure(benchmark, one)) for name, one in made.items()}
     found_out = findings(made, seed=seed)
@@ -192,19 +188,6 @@ def _examined(name: str, manners: Manners, *, unsafe: bool) -> None:
 
     say("" if unsafe else gate.require(name, proving.cache_folder(), manners=manners))
     say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
-
-
-def _text_floor(
-    name: str, samples: Sequence[Sample], media: MediaReader, manners: Manners, variants: list[str], **how: Any
-) -> dict[str, Evaluation]:
-    """Return what a model earns from the text alone, under `floor-text-NAME`; nothing where a budget pays for none."""
-    from reelgym.evaluation import ask, speakers
-
-    with ExitStack() as held:
-        who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
-        journal = speakers.journal_of(f"{name} text", manners.folder)
-        how |= {"variants": variants, "probes": ["text_only"], "plain": False, "speaker": who, "journal": journal}
-        return {f"floor-text-{_labels([name])[name]}": one for one in ask.ask(name, samples, media, **how).values()}
 
 
 def _floors(
