@@ -11,6 +11,7 @@ import typer
 
 from reelgym import __version__
 from reelgym.commands import (
+    ask,
     compare,
     cot,
     demo,
@@ -49,6 +50,7 @@ for command in (
     cot,
     train,
     evaluate,
+    ask,
     compare,
     leaks,
     lab,

@@ -16,6 +16,7 @@ COMMANDS = (
     "cot",
     "train",
     "eval",
+    "ask",
     "report",
     "list",
     "doctor",
