@@ -33,7 +33,7 @@ def test_one_question_is_put_to_models_here_and_behind_an_endpoint(cli: Cli, wor
         code, out, _ = cli(*given, "--start", 2, "--stop", 4)
         assert code == 0
         assert "  [answer] red\n  read as: 'red'" in out
-        assert out.splitlines()[-1].startswith("shown: 4 frames of 56 x 56 out of 1")
+        assert out.splitlines()[-1].startswith("shown: 4 frames of 308 x 308 out of 1")
 
 
 def test_a_question_that_cannot_be_asked_is_one_line(cli: Cli, world_videos: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ COMMANDS = (
     "doctor",
     "store",
     "view",
+    "publish",
 )
 
 

@@ -17,6 +17,7 @@ from reelgym.data.messages import Image
 from reelgym.data.trajectory import Turn
 from reelgym.doctor import pictures
 from reelgym.doctor.check import Check
+from reelgym.doctor.published import as_published
 from reelgym.doctor.subject import Subject
 from reelgym.models import official
 from reelgym.models.family import Prompt
@@ -40,6 +41,7 @@ def checks(*, quick: bool) -> dict[str, Callable[[Subject], Check]]:
         "packed log-probs": packed,
         "sampler": sampler,
         "draws": draws,
+        "as published": as_published,
     }
     return short if quick else short | {"packed gradients": gradients}
 

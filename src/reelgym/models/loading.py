@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 
 from reelgym.errors import RequestError
-from reelgym.models import tower
+from reelgym.models import stated, tower
 from reelgym.models.base import Policy
 from reelgym.models.family import VISION_TOKENS, Family
 from reelgym.models.patches import Sizing
@@ -110,8 +110,8 @@ def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
     _check_pixels(family, config, source)
     _check_ids(config, tokenizer, source)
     facts = _check_rule(family, folder, source)
-    if tokenizer.chat_template is None:
-        tokenizer.chat_template = (ASSETS / family.template).read_text(encoding="utf-8")
+    own = _told(source, lambda: stated.template(folder)) or tokenizer.chat_template
+    tokenizer.chat_template = own or (ASSETS / family.template).read_text(encoding="utf-8")
     model = _told(source, lambda: _weights(family, folder, dtype))
     model.name_or_path = source if source in NAMES else folder
     tower.install(model)
@@ -120,7 +120,7 @@ def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
         tokenizer=tokenizer,
         family=family,
         source=source,
-        sizing=_told(source, lambda: _sizing(family, folder)),
+        sizing=_told(source, lambda: _sizing(family, folder, config, source)),
         cold_started=facts.get("cold_started", True),
     )
 
@@ -209,26 +209,14 @@ def _check_pixels(family: Family, config: Any, source: str) -> None:
         )
 
 
-def _sizing(family: Family, folder: str) -> Sizing:
-    """Return the folder's own pixel budgets where it states them, else the family's."""
-    sizing = family.sizing
-    for kind, file in (("image", "preprocessor_config.json"), ("video", "video_preprocessor_config.json")):
-        stated = _read(Path(folder) / file) if Path(folder).is_dir() else _read_hub(folder, file)
-        size = stated.get("size") or {}
-        for bound, key in (("min", "shortest_edge"), ("max", "longest_edge")):
-            pixels = stated.get(f"{bound}_pixels") or size.get(key)
-            if pixels:
-                sizing = replace(sizing, **{f"{kind}_{bound}_pixels": int(pixels)})
-        if kind == "video" and stated.get("max_video_tokens") and family.name == "qwen3_vl":
-            sizing = replace(sizing, frame_max_tokens=int(stated["max_video_tokens"]))
-    return sizing
-
-
-def _read_hub(name: str, file: str) -> dict[str, Any]:
-    from transformers.utils.hub import cached_file
-
-    found = cached_file(name, file, _raise_exceptions_for_missing_entries=False)
-    return _read(Path(found)) if found else {}
+def _sizing(family: Family, folder: str, config: Any, source: str) -> Sizing:
+    """Return the folder's own pixel limits where it states them; whatever else it states must be as we compute it."""
+    found = stated.read(folder)
+    wrong = stated.differences(family, found, config.vision_config)
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise RequestError(f"{source}: {wrong[0]}{more}: use the files that the model was published with")
+    return stated.sizing(family, found)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from reelgym.errors import WorkError
@@ -34,6 +37,19 @@ def deltas(model: nn.Module) -> dict[str, Tensor]:
         if parts:
             found[name] = torch.stack(parts).sum(0)
     return found
+
+
+def stored_deltas(folder: Path) -> dict[str, Tensor]:
+    """Return by layer what an adapter's files in PEFT's form add to its weight, in float32; plain LoRA of one rank."""
+    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    stored = load_file(folder / "adapter_model.safetensors")
+    scale = float(settings["lora_alpha"]) / float(settings["r"])
+    end, prefix = ".lora_A.weight", "base_model.model."
+    names = [name.removesuffix(end) for name in stored if name.endswith(end)]
+    return {
+        name.removeprefix(prefix): stored[f"{name}.lora_B.weight"].float() @ stored[name + end].float() * scale
+        for name in names
+    }
 
 
 @torch.no_grad()

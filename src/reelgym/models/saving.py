@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FACTS = "reelgym.json"
 """What a saved folder adds to the files of transformers: the position rule and the pixel budgets."""
 
+PUBLISHED_ADAPTER = "adapter"
+"""Folder inside a published one that keeps the adapter alone."""
+
 
 def save(policy: Policy, folder: Path, state: dict[str, Tensor] | None = None) -> None:
     """Write a policy to a folder; see `Policy.save`."""

@@ -1,0 +1,146 @@
+"""What the files of a released model state about its processor, read in every form they are published in, and compared.
+
+Pixel limits are taken from the files. Whatever else they state and we compute by ourselves (patches, normalisation,
+resampling, time) must agree with ours: a difference is an error, never a guess about which of the two is right.
+
+Forms: `preprocessor_config.json` and `video_preprocessor_config.json`, as Qwen publishes them (limits as `min_pixels`
+and `max_pixels`, or under `size`), and `processor_config.json` with both inside, as transformers 5 saves them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reelgym.errors import RequestError
+from reelgym.models.family import Family
+from reelgym.models.patches import Sizing
+
+FILES = {"image": "preprocessor_config.json", "video": "video_preprocessor_config.json"}
+UNIFIED = "processor_config.json"
+BOUNDS = (("min", "shortest_edge"), ("max", "longest_edge"))
+SWITCHES = ("do_resize", "do_rescale", "do_normalize", "do_convert_rgb")
+"""What our patches always do; where a file turns one off, the model saw other pixels."""
+BICUBIC = 3
+
+Stated = dict[str, dict[str, Any]]
+
+
+def read(place: str) -> Stated:
+    """Return by `image` and `video` what the files of a folder or hub name state; empty where they state nothing.
+
+    Raises:
+        RequestError: Two files, or two forms in one, that contradict each other.
+    """
+    unified = _read(place, UNIFIED)
+    found: Stated = {}
+    for kind, file in FILES.items():
+        alone, inside = _read(place, file), dict(unified.get(f"{kind}_processor") or {})
+        merged = _plain(alone, f"{place}: {file}")
+        for name, value in _plain(inside, f"{place}: {UNIFIED}").items():
+            if not _same(merged.setdefault(name, value), value):
+                raise RequestError(
+                    f"{place}: {file} states {name}={merged[name]!r} and {UNIFIED} {value!r}: delete the wrong one"
+                )
+        found[kind] = merged
+    return found
+
+
+def sizing(family: Family, stated: Stated) -> Sizing:
+    """Return the pixel limits that the files state; the family's own where they state none."""
+    limits = family.sizing
+    for kind, fields in stated.items():
+        for bound, _ in BOUNDS:
+            if name := fields.get(f"{bound}_pixels"):
+                limits = replace(limits, **{f"{kind}_{bound}_pixels": int(name)})
+    most = stated["video"].get("max_video_tokens")
+    return replace(limits, frame_max_tokens=int(most)) if most and family.name == "qwen3_vl" else limits
+
+
+def differences(family: Family, stated: Stated, vision: Any) -> list[str]:
+    """Return every number of the files that we set too, otherwise; none for a model that is read as it was trained.
+
+    Args:
+        family: Ours.
+        stated: As `read` returns it.
+        vision: The vision config of the model.
+    """
+    form = family.pixels
+    ours: dict[str, Any] = {
+        "patch_size": form.patch,
+        "merge_size": form.merge,
+        "temporal_patch_size": form.temporal,
+        "image_mean": list(form.mean),
+        "image_std": list(form.std),
+        "rescale_factor": 1 / 255,
+        "resample": BICUBIC,
+        **dict.fromkeys(SWITCHES, True),
+    }
+    found = []
+    for kind, fields in stated.items():
+        for name, value in ours.items():
+            if fields.get(name) is not None and not _same(fields[name], value):
+                found.append(f"{FILES[kind]} states {name}={fields[name]!r}, and {family.name} is read with {value!r}")
+        named = fields.get(f"{kind}_processor_type")
+        if named and str(named).removesuffix("Fast").removesuffix("Pil") != family.preprocessors[kind]:
+            found.append(f"{FILES[kind]} names {named}, and {family.name} has {family.preprocessors[kind]}")
+        low, high = fields.get("min_pixels"), fields.get("max_pixels")
+        if low and high and low > high:
+            found.append(f"{FILES[kind]} states limits of {low} to {high} pixels, which no picture meets")
+    config = {"patch_size": form.patch, "spatial_merge_size": form.merge, "temporal_patch_size": form.temporal}
+    for name, value in {**config, "in_channels": 3}.items():
+        if getattr(vision, name, value) != value:
+            found.append(f"config.json states {name}={getattr(vision, name)!r} of the tower, not {value!r}")
+    return found
+
+
+def template(place: str) -> str | None:
+    """Return the chat template of a folder or hub name as its processor takes it; None where no file holds one.
+
+    That of the processor (`chat_template.jinja`, else `chat_template.json`) goes before the tokenizer's own.
+    """
+    jinja = _path(place, "chat_template.jinja")
+    if jinja is not None:
+        return jinja.read_text(encoding="utf-8")
+    held = (_read(place, file).get("chat_template") for file in ("chat_template.json", "tokenizer_config.json"))
+    return next((value for value in held if isinstance(value, str)), None)
+
+
+def _plain(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return fields with their limits as `min_pixels` and `max_pixels`, whatever form they were in, and no nulls."""
+    plain = {name: value for name, value in fields.items() if value is not None}
+    size = plain.pop("size", None) or {}
+    for bound, edge in BOUNDS:
+        name = f"{bound}_pixels"
+        inside = size.get(edge, size.get(name))
+        if inside is None:
+            continue
+        if int(plain.setdefault(name, inside)) != int(inside):
+            raise RequestError(f"{where} states {name}={plain[name]} and {inside} under size: delete the wrong one")
+    return plain
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= 1e-6 * max(1.0, abs(other)) if not isinstance(other, bool) else bool(one) == other
+    return bool(one == other)
+
+
+def _read(place: str, file: str) -> dict[str, Any]:
+    path = _path(place, file)
+    return {} if path is None else dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _path(place: str, file: str) -> Path | None:
+    if Path(place).is_dir():
+        path = Path(place, file)
+        return path if path.is_file() else None
+    from transformers.utils.hub import cached_file
+
+    found = cached_file(place, file, _raise_exceptions_for_missing_entries=False)
+    return Path(found) if found else None

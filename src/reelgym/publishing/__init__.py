@@ -1,0 +1,1 @@
+"""A run given away: one folder that stock transformers serves, checked against the run, with its card."""
