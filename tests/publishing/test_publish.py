@@ -39,7 +39,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     generator = torch.Generator().manual_seed(0)
     for name, weight in policy.model.named_parameters():
         if "lora_B" in name:
-            weight.data = torch.randn(weight.shape, generator=generator) * 0.1
+            weight.data = torch.randn(weight.shape, generator=generator) * 0.01
     step = root / "run" / "checkpoints" / "step-3"
     step.mkdir(parents=True)
     weights.save(policy, config, step)

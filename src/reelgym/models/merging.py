@@ -74,7 +74,8 @@ def merge(model: Any) -> dict[str, float]:
             done[name] = times(before, base.weight, added[name])
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, base)
-    for name in ("peft_config", "_hf_peft_config_loaded"):
+    # With an adapter come its renamings of weights, which must not be undone when the whole model is saved.
+    for name in ("peft_config", "_hf_peft_config_loaded", "_weight_conversions") if done else ():
         if name in vars(model):
             delattr(model, name)
     return done

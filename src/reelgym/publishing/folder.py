@@ -93,6 +93,7 @@ def publish(run: str, out: Path, *, dtype: torch.dtype = torch.bfloat16, say: Sa
         policy.save(partial)
         if adapted:
             _keep_adapter(checkpoint, partial / PUBLISHED_ADAPTER)
+        del policy  # Two models at a time would not fit where one does.
         tell("load it again and compare")
         again = models.load(partial, device="cpu", dtype=torch.float32)
         found = scores(again)
