@@ -148,6 +148,14 @@ def test_a_sampler_with_another_temperature_is_found(saved: dict[str, Path]) -> 
     assert set(found) == {"sampler", "draws"}
 
 
+def test_wrong_times_of_a_clip_are_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = prompts.clock
+    monkeypatch.setattr(prompts, "clock", lambda times, temporal: right([2 * time for time in times], temporal))
+    found = failed(folder, quick=True)
+    assert found["times of a clip"].startswith("frames at 0, 1, 2, 3, 4, 5 s are told as ")
+    assert set(found) <= {"times of a clip", "positions"}
+
+
 def test_a_name_that_is_no_model_is_a_mistake_and_no_finding(tmp_path: Path) -> None:
     with pytest.raises(models.loading.RequestError, match="no model"):
         list(local.checks(str(tmp_path / "nothing")))

@@ -10,6 +10,7 @@ from reelgym.doctor import learning, reading, running
 from reelgym.doctor.check import FAULTS, Check, guarded
 from reelgym.doctor.subject import opened
 from reelgym.errors import RequestError
+from reelgym.models import attention
 
 if TYPE_CHECKING:
     from reelgym.models.base import Policy
@@ -41,6 +42,10 @@ def checks(
             where = f"{str(policy.model.dtype).removeprefix('torch.')} on {policy.device.type}"
             yield Check("model", True, f"{policy.family.name}, {size / 1e6:.4g} million parameters, {where}")
             listed = reading.checks() | running.checks(quick=quick) | ({} if quick else learning.checks())
+            if sampler is None and not attention.serves(policy.model):
+                listed = reading.checks() | {"stock forward": running.stock_forward}
+                told = "recurrent or windowed layers: the local sampler does not serve it, sample with sampler=vllm"
+                yield Check("sampler", None, told)
             for label, check in listed.items():
                 yield guarded(label, partial(check, subject))
     except RequestError as error:

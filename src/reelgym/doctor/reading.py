@@ -32,6 +32,7 @@ def checks() -> dict[str, Callable[[Subject], Check]]:
         "tokens": tokens,
         "positions": positions,
         "positions of transformers": stock_positions,
+        "times of a clip": times,
         "placeholders": placeholders,
     }
 
@@ -182,6 +183,16 @@ def stock_positions(subject: Subject) -> Check:
     apart = int((found - subject.prompt.positions).abs().max())
     told = f"{name} places what follows a clip up to {apart} positions away from here"
     return Check("positions of transformers", None, f"{told}: hand it our positions, or serve with vLLM")
+
+
+def times(subject: Subject) -> Check:
+    """Return whether a clip is told its times as transformers would tell them."""
+    if subject.policy.timestamps != "true":
+        return Check("times of a clip", None, "hidden")
+    seconds = [float(second) for second in range(len(FRAMES))]
+    ours, theirs = official.stock_times(subject.policy, subject.prompt, seconds)
+    told = f"frames at {', '.join(f'{second:g}' for second in seconds)} s are told as {', '.join(ours)}"
+    return Check("times of a clip", ours == theirs, told + ("" if ours == theirs else f", not {', '.join(theirs)}"))
 
 
 def placeholders(subject: Subject) -> Check:

@@ -92,10 +92,10 @@ def place_of(name: str) -> Path | None:
         return Path(folder)
     from transformers.utils.hub import cached_file
 
-    missing = {
-        f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors", "gated_repo")
-    }
-    found = cached_file(folder, "config.json", **missing)
+    try:
+        found = cached_file(folder, "config.json")
+    except (OSError, ValueError):  # Absent, gated, or no network: loading it tells which.
+        return None
     return Path(found).parent if found else None
 
 

@@ -5,6 +5,7 @@ It is never used to make prompts: its video half needs torchvision, and the posi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,34 @@ def stock_positions(policy: Policy, prompt: Prompt, seconds_per_step: Sequence[f
     seconds = torch.tensor(list(seconds_per_step)) if seconds_per_step else None
     found, _ = policy.model.model.get_rope_index(prompt.ids[None], kinds[None], **grids, second_per_grid_ts=seconds)
     return torch.as_tensor(found)[:, 0]
+
+
+def stock_times(policy: Policy, prompt: Prompt, seconds: Sequence[float]) -> tuple[list[str], list[str]]:
+    """Return how the times of a prompt's one clip are told, and how transformers tells those of its frames.
+
+    Args:
+        policy: Whose model is asked.
+        prompt: It shows one clip.
+        seconds: Of the clip's frames: whole ones, evenly spaced.
+
+    Returns:
+        The texts between the pairs (Qwen3-VL), or each pair's position in time, counted from the clip's first
+        (Qwen2.5-VL); ours and those of transformers.
+    """
+    temporal = policy.family.pixels.temporal
+    if not policy.family.times_are_spaced:
+        from transformers import Qwen3VLProcessor
+
+        told = re.findall(r"<[0-9.]+ seconds>", str(policy.tokenizer.decode(prompt.ids)))
+        at = Qwen3VLProcessor._calculate_timestamps(None, [round(one) for one in seconds], 1.0, temporal)  # type: ignore[arg-type]
+        return told, [f"<{second:.1f} seconds>" for second in at]
+    apart = (seconds[-1] - seconds[0]) / (len(seconds) - 1) * temporal
+    mask = prompt.ids == policy.placeholder_ids["video"]
+    both = []
+    for positions in (prompt.positions, stock_positions(policy, prompt, [apart])):
+        axis = positions[0, mask]
+        both.append([str(place) for place in sorted(set((axis - axis.min()).tolist()))])
+    return both[0], both[1]
 
 
 def stock_logits(policy: Policy, prompt: Prompt, patches: dict[str, torch.Tensor]) -> torch.Tensor:
