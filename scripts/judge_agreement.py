@@ -1,23 +1,32 @@
-"""Prints how judges that need no model agree with what is known, on observations spoilt in known ways.
+"""Prints how judges agree with what is known, on observations spoilt in known ways.
+
+    python scripts/judge_agreement.py                     # judges that need no model: rule, text match
+    python scripts/judge_agreement.py --reader FOLDER     # beside them a frozen reader: a model or run
 
 No video is rendered: scenes are drawn for their facts alone. docs/judges.md holds what it printed.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
+from contextlib import nullcontext
 from random import Random
+from typing import Any
 
 from reelgym import world
 from reelgym.curation import gold_reply
 from reelgym.data.form import contents
+from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
-from reelgym.judges import RuleJudge, TextMatchJudge, agreement
+from reelgym.judges import FrozenReader, RuleJudge, TextMatchJudge, agreement
 from reelgym.judges.agreement import markdown
+from reelgym.models import load
 from reelgym.rewards.perception import Case
 from reelgym.scoring.choice import LETTERS
 
 SCENES = 200
+PUZZLE = (Message("user", (Text("Which 3 of these 5 candidates fill the gap, in time order?"),)),)
 Known = tuple[Case, bool]
 
 
@@ -27,17 +36,20 @@ def facts(seed: int) -> world.Facts:
     return world.render(kind, seed, seconds=10, fps=10, side=64).facts
 
 
-def puzzles(random: Random) -> Iterator[Known]:
+def puzzles(random: Random, scenes: int = SCENES) -> Iterator[Known]:
     """Yield observations of puzzles with whether they suffice: gold, reworded, one square off, one left out."""
-    for seed in range(SCENES):
+    for seed in range(scenes):
         word = facts(seed).word
-        times = [0.5 + second for second in range(9)]
-        start = random.randint(2, 4)
+        # As the embedded world's puzzles are: eight frames, three of them hidden, two look-alikes from beside them.
+        times = [0.5 + second for second in range(8)]
+        start = random.randint(2, 3)
         hidden, context = times[start : start + 3], (times[:start], times[start + 3 :])
-        pool = random.sample(hidden, 3)
+        pool = random.sample([*hidden, hidden[0] - 0.5, hidden[-1] + 0.5], 5)
+        if len({word(time) for time in pool}) < len(pool):
+            continue
         answer = [pool.index(time) + 1 for time in hidden]
-        about = {"pool": 3, "candidate_times": pool, "context_times": [list(part) for part in context]}
-        sample = Sample(id=str(seed), task="mvp", messages=(), answer=answer, split="train", evidence=about)
+        about = {"pool": 5, "candidate_times": pool, "context_times": [list(part) for part in context]}
+        sample = Sample(id=str(seed), task="mvp", messages=PUZZLE, answer=answer, split="train", evidence=about)
         WORDS[sample.id] = word
         gold = contents(gold_reply(sample, word, "tagged"))["observation"]
         told = ", ".join(f"candidate {number} shows {word(time)}" for number, time in enumerate(pool, 1))
@@ -53,15 +65,17 @@ def puzzles(random: Random) -> Iterator[Known]:
             yield Case(sample, observation, sample.id), suffices
 
 
-def questions(random: Random) -> Iterator[Known]:
+def questions(random: Random, scenes: int = SCENES) -> Iterator[Known]:
     """Yield observations for the world's questions with whether they suffice: said, denied, both, another, none."""
-    for seed in range(SCENES // 4):
+    for seed in range(scenes // 4):
         for place, asked in enumerate(facts(seed).questions()):
             other = random.choice([option for option in asked.options if option != asked.answer])
             right = LETTERS[asked.options.index(asked.answer)]
             about = {"kind": "choice", "options": list(asked.options)}
             name = f"{seed} {place}"
-            sample = Sample(id=name, task="labelled", messages=(), answer=right, split="train", evidence=about)
+            lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, asked.options, strict=False)]
+            told = (Message("user", (Text("\n".join([asked.text, *lines, "Answer with the letter of one option."])),)),)
+            sample = Sample(id=name, task="labelled", messages=told, answer=right, split="train", evidence=about)
             for observation, suffices in (
                 (f"I look where it is asked and see {asked.answer} there", True),
                 (f"It is not {other}, but {asked.answer}", True),
@@ -78,10 +92,19 @@ WORDS: dict[str, object] = {}
 
 def main() -> None:
     """Print both tables."""
-    for title, known in (("Puzzles", list(puzzles(Random(0)))), ("Questions", list(questions(Random(0))))):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reader", help="a model or run that reads: `tiny`, a folder, what `models.load` takes")
+    parser.add_argument("--scenes", type=int, default=SCENES, help="scenes; a quarter is asked about")
+    given = parser.parse_args()
+    judges: list[Any] = [RuleJudge(lambda sample: WORDS[sample.id]), TextMatchJudge()]  # type: ignore[arg-type,return-value]
+    if given.reader:
+        policy = load(given.reader)
+        judges.append(FrozenReader(lambda: nullcontext(policy), max_tokens=64))
+    made = (puzzles(Random(0), given.scenes), questions(Random(0), given.scenes))
+    for title, known in zip(("Puzzles", "Questions"), map(list, made), strict=True):
         cases, truth = [case for case, _ in known], [suffices for _, suffices in known]
-        judges = (RuleJudge(lambda sample: WORDS[sample.id]), TextMatchJudge())  # type: ignore[arg-type,return-value]
-        found = [agreement(judge.judge(cases), truth, judge.name) for judge in judges]
+        named = [getattr(judge, "name", f"frozen reader: {given.reader}") for judge in judges]
+        found = [agreement(judge.judge(cases), truth, name) for judge, name in zip(judges, named, strict=True)]
         print(f"{title}: {len(cases)} observations, {sum(truth)} of them suffice\n\n{markdown(found)}\n")
 
 
