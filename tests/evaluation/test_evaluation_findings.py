@@ -112,6 +112,15 @@ def test_several_models_decide_by_more_than_half() -> None:
     assert found is not None and set(found.of.values()) == {"blind"}
 
 
+def test_one_of_two_is_not_more_than_half() -> None:
+    two = asked("a") | asked("b")
+    two["b-blind"] = evaluation([0.0] * 8, probe="blind", model="b")
+    found = classify(two)
+    # Where both were right blind only one is now: the first is semantic then, the fifth was never right in order.
+    assert found is not None and list(found.of.values()) == ["semantic", *NEEDS[1:4], "other", *NEEDS[5:]]
+    assert found.guessed == 0.25**2
+
+
 def test_a_model_at_chance_has_no_say() -> None:
     weak = {
         "w-direct": evaluation([1.0, 0, 0, 0, 1.0, 0, 0, 0], model="w"),
@@ -194,6 +203,9 @@ def test_only_what_takes_something_away_can_leak() -> None:
 
 def test_a_score_at_chance_is_no_leak() -> None:
     assert leaks({"blind": evaluation([1.0, 0.0, 0.0, 0.0] * 10, probe="blind")}).found == ()
+    # A third of 36 is above a quarter, by less than about two times sqrt(1/3 * 2/3 / 36) = 0.16.
+    assert leaks({"blind": evaluation([1.0, 0.0, 0.0] * 12, probe="blind")}).found == ()
+    assert leaks({"blind": evaluation([1.0, 0.0] * 20, probe="blind")}).found != ()
 
 
 def test_a_floor_chosen_on_other_videos_beats_chance_only_where_answers_lean() -> None:
