@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from reelgym import world
 from reelgym.cli import app
 from reelgym.data.dataset import Dataset, read_dataset
-from reelgym.data.messages import Message, Text
+from reelgym.data.messages import Clip, Message, Text
 from reelgym.errors import RequestError
 from reelgym.evaluation import benchmarks, controls, results
 from reelgym.evaluation.classes import classify
@@ -22,9 +22,9 @@ from reelgym.evaluation.probed import Probed, probed
 from reelgym.evaluation.questions import build
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import evaluate
-from reelgym.evaluation.scripted import SCRIPTS, Scripted, centre, first_seen, in_order, options_of
+from reelgym.evaluation.scripted import SCRIPTS, Scripted, centre, first_seen, in_order, options_of, solver
 from reelgym.scoring.statistics import Interval
-from reelgym.video import Store
+from reelgym.video import FrameSpec, Store
 
 PROBES = ("blind", "shuffled", "reversed", "single_frame", "wrong_video", "option_rotation", "evidence_masked")
 TAKEN = ("blind", "reversed")
@@ -157,6 +157,19 @@ def test_scripts_read_text_and_pixels() -> None:
     assert in_order(["a8", "e4", "h1"], {"e4": 1, "a8": 3}) == -1
     with pytest.raises(RequestError, match="unknown script 'solve'; did you mean 'solver'"):
         Scripted("solve")
+
+
+def test_the_solver_names_the_colour_that_most_pixels_have_and_guesses_where_none_has_any() -> None:
+    frame = np.full((16, 16, 3), 128, np.uint8)
+    frame[4:8, 8:12], frame[12:14, 2:4] = (world.sprites.COLOURS[name] for name in ("blue", "red"))
+    clip = Clip(video="full:a", spec=FrameSpec(fps=1.0, size=(16, 16)), times=(0.0,))
+    asked = Message("user", (clip, Text("\nWhat colour is the largest thing?\nA. red\nB. green\nC. blue")))
+    assert solver("q", (asked,), lambda part: frame[None]) == "C"
+    assert {solver(f"q{n}", (asked,), lambda part: np.full_like(frame, 128)[None]) for n in range(40)} == {
+        "A",
+        "B",
+        "C",
+    }
 
 
 def test_the_hard_questions_are_written_and_asked_again_from_the_command_line(videos: Path, tmp_path: Path) -> None:
