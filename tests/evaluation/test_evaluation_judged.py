@@ -71,6 +71,25 @@ def test_what_rules_cannot_decide_a_judge_decides_and_what_fails_is_wrong_and_co
     assert [row.parts["strict"] for row in found.rows] == [1, 1, 0, 0, 0, 1]
 
 
+def test_an_endpoint_that_says_200_with_an_error_inside_gave_no_verdict(tmp_path: Path) -> None:
+    samples = [sample("a"), sample("b")]
+    before = evaluation(samples, ["a hound", "a cat"])
+
+    def said(body: dict[str, Any], before: int) -> Said:
+        if "a hound" in text_of(body):
+            return Said(raw=b'{"error": {"message": "out of memory"}}')
+        return Said("<judgement>yes</judgement>")
+
+    spec = benchmarks.get("mmvu")
+    with (
+        serving(said) as server,
+        judged.opened(f"openai:j@{server.url}", spec, Manners(folder=tmp_path, retries=0)) as judge,
+    ):
+        found = judged.judged(before, samples, judge)
+    assert [(row.value, row.parts[judged.FAILED]) for row in found.rows] == [(0, 1), (1, 0)]
+    assert "out of memory" in found.rows[0].reason
+
+
 @pytest.mark.parametrize(("grade", "right"), [("0", 0), ("1", 0), ("2", 1), ("3", 1), ("4", None), ("2.5", None)])
 def test_grades_are_right_from_the_least_that_is(tmp_path: Path, grade: str, right: float | None) -> None:
     samples = [sample("a"), sample("b")]

@@ -8,6 +8,7 @@ from typing import Any
 
 from reelgym.synthesis.labelled.record import BadRecord
 
+_NEEDED = ("frame_count", "fps", "width", "height", "timestamps", "bboxes")
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -18,8 +19,10 @@ def track_columns(row: Mapping[str, Any]) -> dict[str, Any]:
     box], ...]}; `@count`, how many; `@boxes`, them as text without their seconds; `@duration`, the published class.
 
     Raises:
-        BadRecord: Its sizes, times or boxes cannot be read, or there is no box.
+        BadRecord: It lacks columns, its sizes, times or boxes cannot be read, or there is no box.
     """
+    if missing := [name for name in _NEEDED if name not in row]:
+        raise BadRecord(f"lacks {', '.join(missing)}")
     try:
         length = round(row["frame_count"] / row["fps"], 2)
         width, height = float(row["width"]), float(row["height"])

@@ -46,6 +46,7 @@ def test_from_five_views_to_both_composites(tmp_path: Path) -> None:
         row("v", [1.0, 3.0], []),
         row("v", [1.0, 3.0], [2], side=0),
         row("gone", [1.0, 3.0], [2]),
+        {"vid": "v", "question": "What flies?"},
     ]
     rows(tmp_path / "data" / "V_STaR_test.json", held)
     video(tmp_path / "videos" / "v.mp4")
@@ -55,6 +56,7 @@ def test_from_five_views_to_both_composites(tmp_path: Path) -> None:
         (f"{file} row 3", "its interval from 4 to 4 s needs 0 <= start < end"),
         (f"{file} row 4", "has no boxes"),
         (f"{file} row 5", "one of its boxes has no area"),
+        (f"{file} row 7", "lacks frame_count, fps, width, height, timestamps, bboxes"),
         *[(f"{file} row 6", missing)] * 5,
     ]
     asked = {sample.id.removeprefix("v-star-video-V_STaR_test-"): prompt(sample) for sample in dataset.samples}
