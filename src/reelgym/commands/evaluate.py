@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reelgym.data.dataset import Dataset
     from reelgym.data.sample import Sample
     from reelgym.evaluation.results import Evaluation
-    from reelgym.evaluation.speakers import Manners
+    from reelgym.evaluation.speakers import Manners, Purse, Speaker
     from reelgym.evaluation.spec import Benchmark
     from reelgym.judges import AnswerJudge
     from reelgym.tasks.base import MediaReader
@@ -95,8 +95,7 @@ def evaluate(
     looked = process.Looked(measures, observer, think_judge, rollouts)
     folder = out or Path("evals", Path(questions).resolve().name)
     polite: dict[str, Any] = {"price": _prices(price or ()), "in_flight": in_flight, "retries": retries}
-    purse = speakers.Purse(budget) if budget else None
-    manners = speakers.Manners(folder=folder, key_env=key_env or (), purse=purse, **polite)
+    manners = speakers.Manners(folder=folder, key_env=key_env or (), purse=_purse(budget), **polite)
     made: dict[str, Evaluation] = {}
     with Bars() as bars, ExitStack() as held:
         found, benchmark = _questions(questions, folder, data=data, videos=videos, frames=frames, bars=bars)
@@ -109,13 +108,11 @@ def evaluate(
         if dry_run:
             return _estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
         settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed, is_cut=is_cut)
-        partial = ", ".join(filter(None, [settings.get("partial", "" if benchmark else lacking), unjudged]))
-        settings |= {"partial": partial} if partial else {}
+        settings |= _partial(settings.get("partial", "" if benchmark else lacking), unjudged)
         who_judges = held.enter_context(judged.opened(judge, benchmark, manners)) if judge and benchmark else None
         how: dict[str, Any] = {"max_tokens": max_tokens, "seed": seed, "settings": settings}
         for name in model:
-            _examined(name, manners, unsafe=unsafe)
-            who = held.enter_context(speakers.speaker(name, manners)) if speakers.is_speaker(name) else None
+            who = _speaker(name, manners, held, unsafe=unsafe)
             asked = ask.ask(
                 name,
                 samples,
@@ -148,16 +145,30 @@ def evaluate(
         return print_json({name: one.summary() for name, one in made.items()})
 
     _printed(benchmark, found, made)
-    _told(unjudged, found_out, looked)
-    _decide(made, seed)
+    _told(unjudged, found_out, looked, made, seed)
     return typer.echo(f"page: {page}")
 
 
-def _told(unjudged: str, found_out: Mapping[str, Any], looked: process.Looked) -> None:
-    """Print what was left out, what floors and probes say, and the measures of looking and reasoning."""
+def _purse(budget: float) -> Purse | None:
+    from reelgym.evaluation.speakers import Purse
+
+    return Purse(budget) if budget else None
+
+
+def _partial(*reasons: str) -> dict[str, str]:
+    """Return what says that a result is partial, where there is a reason."""
+    partial = ", ".join(filter(None, reasons))
+    return {"partial": partial} if partial else {}
+
+
+def _told(
+    unjudged: str, found_out: Mapping[str, Any], looked: process.Looked, made: dict[str, Evaluation], seed: int
+) -> None:
+    """Print what was left out, what floors and probes say, the measures of looking and reasoning, and which to take."""
     say(f"partial, not to be compared: {unjudged}" if unjudged else "")
     show_findings(found_out)
     looked.show()
+    _decide(made, seed)
 
 
 def _decidable(
@@ -179,15 +190,18 @@ def _judged(
     return {key: judged.judged(one, samples, judge, told) for key, one in asked.items()}
 
 
-def _examined(name: str, manners: Manners, *, unsafe: bool) -> None:
-    """Refuse a model that is not right on this machine; tell what is known against a run's checkpoint."""
+def _speaker(name: str, manners: Manners, held: ExitStack, *, unsafe: bool) -> Speaker | None:
+    """Return who replies where it is no model of this machine; refuse a model that is not right here."""
     from reelgym.doctor import gate
     from reelgym.evaluation import speakers
     from reelgym.recipes import proving
     from reelgym.training import checkpoint
 
     say("" if unsafe else gate.require(name, proving.cache_folder(), manners=manners))
-    say("" if speakers.is_speaker(name) else checkpoint.caveat(Path(name)))
+    if speakers.is_speaker(name):
+        return held.enter_context(speakers.speaker(name, manners))
+    say(checkpoint.caveat(Path(name)))
+    return None
 
 
 def _floors(
