@@ -137,7 +137,7 @@ def run_folder(folder: Path, dataset: Path) -> Path:
             "rewards": json.dumps(
                 {"accuracy": {"answer": score}, "hint": {"completion": None}, "score": {"think": 0.25, "answer": score}}
             ),
-            "advantages": [sign] * 4,
+            "advantages": [sign, sign, sign * (1 + member), sign],
         }
         for member, (text, score, sign) in enumerate([(right, 1.0, 0.7), ("nothing", 0.0, -0.7)])
     ]
@@ -150,8 +150,12 @@ def test_a_run_shows_its_curves_and_rollouts_term_by_term(dataset: Path, tmp_pat
     assert "mvp: 3 steps of training" in html and "Reward in training" in html
     assert "Step 2, rollout 1 of 2" in html and "+0.70" in html and "\u22120.70" in html
     assert "no answer could be read" in html and 'data-solved="solved"' in html
-    assert "accuracy on answer" in html and "score on think" in html
-    assert "hint" not in html.split('id="puzzles"')[1]
+    credit = re.findall(r"<tr>(.*?)</tr>", html.split('class="credit"')[1].split("</table>")[0])
+    head, think, answered = (re.sub(r"<[^>]+>", " ", row).split() for row in credit)
+    # The reward `hint` applied to nothing; advantages stand beside what they were made of, tokens first.
+    assert head == ["Segment", "Tokens", "accuracy", "score", "Advantage"]
+    assert think == ["think", "2", "&ndash;", "0.25", "+0.70"] and answered == ["answer", "2", "1.00", "1.00", "+0.70"]
+    assert "\u22121.05" in html.split('class="credit"')[2].split("</table>")[0]
     assert "data:image/jpeg" in html and "<dd>abc</dd>" in html
 
 

@@ -271,7 +271,7 @@ def test_groups_of_rollouts_are_told_by_step_signal_and_words(data: Path, store:
     assert len(keys(browser, "rollouts", filters={"odd": "cut off"})) == 2
     assert [key[:2] for key in keys(browser, "rollouts", words="step 2<")] == ["2:", "2:"]
     html = browser.item("rollouts", keys(browser, "rollouts")[0])
-    assert "Step 3, rollout 1 of 2" in html and "advantage on think" in html and "accuracy on answer" in html
+    assert "Step 3, rollout 1 of 2" in html and 'class="credit"' in html and "<th>accuracy</th>" in html
     assert browser.page("curves").curves[0].title == "Reward in training"
     assert ("policy", "tiny") in browser.page("settings").tables[0].rows
 

@@ -49,8 +49,11 @@ CURVES: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...], bool], ...] = 
 
 def number(interval: Interval | None) -> Number | None:
     """Return an interval as a page's number; limits that do not exist stay away."""
-    if interval is None:
-        return None
+    return None if interval is None else sure(interval)
+
+
+def sure(interval: Interval) -> Number:
+    """Return an interval that is there as a page's number."""
     low, high = interval.limits or (None, None)
     return Number(value=interval.mean, low=low, high=high)
 
@@ -130,7 +133,7 @@ def bars(
     if blind is not None:
         rows.append(("After, blind", blind, "blind"))
     rows += [(words(name), floor, "floor") for name, floor in (floors or {}).items()]
-    found = tuple(Bar(label=label, number=_sure(number(one.mean())), role=role) for label, one, role in rows)
+    found = tuple(Bar(label=label, number=sure(one.mean()), role=role) for label, one, role in rows)
     return Bars(title=HELD_OUT, bars=found, chance=after.chance())
 
 
@@ -144,8 +147,7 @@ def all_bars(evaluations: Mapping[str, Evaluation]) -> Bars:
         return "floor" if one.variant == "none" else known.get(name, "plain")
 
     found = tuple(
-        Bar(label=words(name), number=_sure(number(one.mean())), role=role(name, one))
-        for name, one in evaluations.items()
+        Bar(label=words(name), number=sure(one.mean()), role=role(name, one)) for name, one in evaluations.items()
     )
     chances = [chance for one in evaluations.values() if (chance := one.chance()) is not None]
     return Bars(title="Score", bars=found, chance=chances[0] if chances else None)
@@ -229,10 +231,5 @@ def _cells(evaluation: Evaluation, parts: Sequence[str]) -> list[str]:
     """Return the score with its interval, then each other part and each rate."""
     there = set(evaluation.parts())
     shown = [percent(evaluation.mean(part).mean) if part in there else "\N{EN DASH}" for part in parts]
-    shown[0] = spoken(_sure(number(evaluation.mean())))
+    shown[0] = spoken(sure(evaluation.mean()))
     return [*shown, *(percent(evaluation.mean(rate).mean) for rate in RATES)]
-
-
-def _sure(value: Number | None) -> Number:
-    assert value is not None
-    return value

@@ -10,10 +10,10 @@ from typing import Any
 
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.versus import Pair, differing
-from reelgym.reports import evaluation, facets, naming
-from reelgym.reports.build import number
+from reelgym.reports import evaluation, facets, naming, scores
+from reelgym.reports.build import sure
 from reelgym.reports.folders import find
-from reelgym.reports.payload import Dot, DotRow, Number, Payload, Plot, Table
+from reelgym.reports.payload import Dot, DotRow, Payload, Plot, Table
 from reelgym.reports.questions import book
 from reelgym.reports.svg import percent, signed
 from reelgym.video import Store
@@ -61,7 +61,7 @@ def of_comparison(
         tables=(
             pair_table(pairs, names),
             *_differing(chosen, names),
-            evaluation.every(stored, names),
+            scores.every(stored, names),
         ),
         facets=facets.plots({name: chosen[name] for name in order}, names),
         facets_caption=facets.CAPTION,
@@ -125,7 +125,7 @@ def difference_plot(pairs: Sequence[Pair], names: Mapping[str, str]) -> Plot:
         DotRow(
             label=f"{names[pair.second]} \N{MINUS SIGN} {names[pair.first]}",
             kind="model" if pair.p_holm < 0.05 else "probe",
-            dots=(Dot(number=_sure(number(pair.difference))),),
+            dots=(Dot(number=sure(pair.difference)),),
         )
         for pair in pairs
     )
@@ -189,7 +189,7 @@ def _differing(chosen: Mapping[str, Evaluation], names: Mapping[str, str]) -> It
     unlike = [key for key in keys if len({one.get(key) for one in told}) > 1]
     same = "; ".join(f"{naming.spaced(key)} {told[0][key]}" for key in keys if key not in unlike)
     rows = tuple((naming.spaced(key), *(one.get(key, "\N{EN DASH}") for one in told)) for key in unlike)
-    columns = ("", *(evaluation.folded_name(names[name]) for name in chosen))
+    columns = ("", *(scores.folded_name(names[name]) for name in chosen))
     if rows:
         yield Table(
             title="What differs", columns=columns, rows=rows, caption=f"The same in all: {same}." if same else ""
@@ -214,8 +214,3 @@ def _path(chosen: Mapping[str, Evaluation]) -> str | None:
     return next(
         (str(one.settings["dataset_path"]) for one in chosen.values() if one.settings.get("dataset_path")), None
     )
-
-
-def _sure(value: Number | None) -> Number:
-    assert value is not None
-    return value

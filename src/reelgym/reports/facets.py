@@ -8,7 +8,7 @@ from typing import Any
 
 from reelgym.evaluation.results import Evaluation
 from reelgym.reports import build, naming
-from reelgym.reports.payload import Dot, DotRow, Number, Plot
+from reelgym.reports.payload import Dot, DotRow, Plot
 
 MOST_VALUES, MOST_FACETS, MOST_MODELS = 16, 8, 4
 """Values that a facet is broken down by at most, facets and models shown. Ours: more are no picture."""
@@ -58,7 +58,7 @@ def _row(facet: str, value: Any, shown: Mapping[str, Evaluation]) -> DotRow:
     return DotRow(
         label=naming.spaced(str(value)),
         kind="part",
-        dots=tuple(Dot(number=_number(part), series=place) for place, part in there),
+        dots=tuple(Dot(number=build.sure(part.mean()), series=place) for place, part in there),
         note=f"{len(there[0][1]):,}",
         chance=there[0][1].chance(),
     )
@@ -66,9 +66,3 @@ def _row(facet: str, value: Any, shown: Mapping[str, Evaluation]) -> DotRow:
 
 def _only(one: Evaluation, facet: str, value: Any) -> Evaluation:
     return replace(one, rows=tuple(row for row in one.rows if row.facets.get(facet) == value))
-
-
-def _number(part: Evaluation) -> Number:
-    found = build.number(part.mean())
-    assert found is not None
-    return found

@@ -248,6 +248,7 @@ def rollouts(sample: Sample | None, step: int, rows: Sequence[Mapping[str, Any]]
                 "stop": row["stop"],
                 "rewards": json.loads(row["rewards"]),
                 "advantages": puzzles.advantage_by_segment(row["advantages"], row["segments"]),
+                "tokens": puzzles.lengths(row["segments"]),
                 "judged": sample is not None,
             },
         )

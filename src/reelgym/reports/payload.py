@@ -212,6 +212,7 @@ class Reply:
         note: What else is told of it: why it was refused, its tokens.
         rewards: Reward terms; empty outside training.
         advantages: Advantage by segment name; empty outside training.
+        tokens: Length of each segment, by its name; empty where nobody cut the tokens.
     """
 
     label: str
@@ -227,6 +228,33 @@ class Reply:
     note: str = ""
     rewards: tuple[Term, ...] = ()
     advantages: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """What was paid apart (`think+answer` is one) and other segments, as written; none where only the whole was."""
+        if not (self.rewards or self.advantages):
+            return ()
+        paid = dict.fromkeys(term.segment for term in self.rewards)
+        held = {part for name in paid for part in name.split("+")}
+        names = (*paid, *(name for name in {**self.tokens, **self.advantages} if name not in held | {"completion"}))
+        place = {name: at for at, name in enumerate(self.tokens)}
+        names = tuple(sorted(names, key=lambda name: place.get(name.split("+")[0], len(place))))
+        return names if {*paid, *self.advantages} - {"completion"} else ()
+
+    @property
+    def credit(self) -> tuple[tuple[str, ...], tuple[tuple[str, tuple[float | None, ...]], ...]]:
+        """The names of the reward terms, and of each segment its tokens, its reward terms and its advantage."""
+        terms = tuple(dict.fromkeys(term.name for term in self.rewards))
+        paid = {(term.name, term.segment): term.value for term in self.rewards}
+
+        def row(name: str) -> tuple[float | None, ...]:
+            parts = name.split("+")
+            tokens = sum(self.tokens.get(part, 0) for part in parts) or None
+            given = [self.advantages[part] for part in (*parts, "completion") if part in self.advantages]
+            return (tokens, *(paid.get((term, name)) for term in terms), given[0] if given else None)
+
+        return terms, tuple((name, row(name)) for name in self.segments)
 
 
 @dataclass(frozen=True, kw_only=True)

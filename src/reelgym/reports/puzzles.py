@@ -139,8 +139,8 @@ def rollout(text: str, parsed: Any, answer: Sequence[int], *, label: str, about:
         parsed: The answer read out of it, or None.
         answer: The right one.
         label: Step and member, in words.
-        about: `score`, `stop`, `rewards` {term: {segment: value}}, `advantages` {segment: value} and `judged` (False
-            where nobody could read the answer for want of the question), each optional.
+        about: `score`, `stop`, `rewards` {term: {segment: value}}, `advantages` {segment: value}, `tokens` {segment:
+            length} and `judged` (False where nobody could read the answer for want of the question), each optional.
     """
     terms = tuple(
         Term(name=name, value=float(value), segment=str(where))
@@ -158,6 +158,7 @@ def rollout(text: str, parsed: Any, answer: Sequence[int], *, label: str, about:
         stop=about.get("stop", ""),
         rewards=terms,
         advantages={name: float(value) for name, value in about.get("advantages", {}).items()},
+        tokens=dict(about.get("tokens", {})),
     )
 
 
@@ -175,6 +176,14 @@ def advantage_by_segment(advantages: Sequence[float], segments: Sequence[Mapping
         return {"completion": given[0] if given else 0.0}
     spans_of = {str(one["name"]): advantages[one["start"] : one["stop"]] for one in segments}
     return {name: sum(values) / len(values) for name, values in spans_of.items() if values}
+
+
+def lengths(segments: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the tokens of each segment of a stored rollout; a name that comes twice counts together."""
+    found: dict[str, int] = {}
+    for one in segments:
+        found[str(one["name"])] = found.get(str(one["name"]), 0) + int(one["stop"]) - int(one["start"])
+    return found
 
 
 def spans(text: str) -> tuple[Span, ...]:
