@@ -82,7 +82,8 @@ def jobs_of(paths: list[str], options: dict[str, Any]) -> list[dict[str, Any]]:
 
     settings = resolve("mvp", None, 1.0)
     entries = list_inputs(paths, 0).entries
-    return [cut_job(settings, one, identify(one.path)) | {"store": options.get("store")} for one in entries]
+    store = None if options.get("store") is None else [options["store"], None]
+    return [cut_job(settings, one, identify(one.path)) | {"store": store} for one in entries]
 
 
 def ffmpeg(paths: list[str], options: dict[str, Any]) -> int:

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
+from local_server import Quiet, listening
 from PIL import Image
 
 from reelgym.doctor.pictures import read
@@ -81,11 +81,11 @@ class Server:
         self.lock = threading.Lock()
         self.on_reply: Callable[[int], None] = lambda count: None
 
-    def respond(self, handler: BaseHTTPRequestHandler) -> None:
+    def respond(self, handler: Quiet) -> None:
         body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
         key = handler.headers["Idempotency-Key"]
         if self.sees and (seen := looked(body)) is not None:
-            return self.send(handler, Said(seen), Said(seen).content(body["model"]))
+            return handler.reply(200, Said(seen).content(body["model"]))
         with self.lock:
             before = self.came[key]
             self.came[key] += 1
@@ -102,17 +102,8 @@ class Server:
                 if key not in self.stored:
                     self.paid[key] += 1
                 content = self.stored.setdefault(key, content)
-        self.send(handler, said, content)
+        handler.reply(said.status, content, **said.headers)
         self.on_reply(len(self.stored))
-
-    def send(self, handler: BaseHTTPRequestHandler, said: Said, content: bytes) -> None:
-        handler.send_response(said.status)
-        for name, value in said.headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
-        handler.wfile.write(content)
-        handler.wfile.flush()
 
 
 @contextmanager
@@ -120,29 +111,16 @@ def serving(answer: Answer, *, sees: bool = True) -> Iterator[Server]:
     """Yield a server on a free port of this machine."""
     server = Server(answer, sees=sees)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet):
         def do_POST(self) -> None:
             try:
                 server.respond(self)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    server.url = f"http://127.0.0.1:{http.server_port}/v1"
-    try:
+    with listening(Handler) as address:
+        server.url = f"{address}/v1"
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join(60)
 
 
 def text_of(body: Mapping[str, Any]) -> str:

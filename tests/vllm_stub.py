@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from local_server import Quiet, listening
 
 Route = Callable[[dict[str, Any]], tuple[int, Any]]
 """From a body to status and JSON."""
@@ -64,29 +64,12 @@ class Stub:
 def serving(stub: Stub) -> Iterator[Stub]:
     """Serve on a free port of this machine."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet):
         def do_POST(self) -> None:
-            status, content = stub.answer(self.path, self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.reply(*stub.answer(self.path, self.rfile.read(int(self.headers.get("Content-Length", 0)))))
 
         do_GET = do_POST
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    stub.url = f"http://127.0.0.1:{http.server_port}/v1"
-    try:
+    with listening(Handler) as address:
+        stub.url = f"{address}/v1"
         yield stub
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join(60)

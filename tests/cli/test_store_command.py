@@ -64,3 +64,27 @@ def test_wrong_requests_are_one_line(cli: Cli, kept: Path, tmp_path: Path) -> No
     (tmp_path / "file").write_text("x")
     code, _, err = cli("store", "--folder", tmp_path / "file")
     assert code == 1 and "cannot make the frame store" in err
+
+
+def test_one_word_names_the_store_in_every_command(cli: Cli, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3)).astype(np.uint8)
+    write_mp4(str(tmp_path / "a.mp4"), noise.repeat(8, 1).repeat(8, 2), 5)
+    ours, other, puzzles = tmp_path / "ours", tmp_path / "other", tmp_path / "puzzles"
+    easy = ("--set", "frames=8", "--set", "hidden=2", "--set", "distractors=1", "--fps", "5", "--workers", "1")
+
+    def entries(folder: Path) -> int:
+        return int(json.loads(cli("store", "--store", folder, "--json")[1])["entries"])
+
+    code, _, err = cli("synth", tmp_path / "a.mp4", "--out", puzzles, *easy, "--store", ours, "--store-limit", "1GB")
+    assert code == 0, err
+    filled = entries(ours)
+    assert filled > 1
+    assert cli("inspect", puzzles, "--store", ours)[0] == 0
+    assert entries(ours) == filled  # Everything asked for was there.
+    assert cli("inspect", puzzles, "--store", other, "--store-limit", "1")[0] == 0
+    assert entries(other) == 1  # Only the newest stays where nothing fits.
+
+
+def test_a_limit_without_a_store_is_one_line(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("synth", tmp_path, "--out", tmp_path / "out", "--store-limit", "1GB")
+    assert (code, err) == (2, "reelgym: --store-limit bounds the store that is filled: name it with --store DIR\n")

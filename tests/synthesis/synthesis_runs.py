@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from local_server import listening
 
 from reelgym.synthesis import worker
 from reelgym.video import write_mp4
@@ -51,6 +56,19 @@ def scene(path: Path, seed: int, seconds: int = 12) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_mp4(str(path), blocks.repeat(16, 1).repeat(16, 2), 4)
     return path
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Yield the address of a web server that gives the files of a folder."""
+    pytest.importorskip("aiohttp")
+
+    class Files(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with listening(partial(Files, directory=str(folder))) as address:
+        yield address
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

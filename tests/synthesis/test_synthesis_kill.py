@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -9,12 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from synthesis_runs import SETTINGS, files_of
+from synthesis_runs import SETTINGS, became, files_of, served
 
 from reelgym.synthesis import synthesize
 
@@ -52,7 +55,7 @@ print(count)
 """
 
 
-def cut(out: Path, moment: str | float, *inputs: Path) -> int:
+def cut(out: Path, moment: str | float, *inputs: Path | str) -> int:
     """Run in a process that dies at the N-th event, `N` or `NAME@N`, or after so many seconds; 0 stands for never.
 
     Return how many events it came to, or -9.
@@ -93,6 +96,33 @@ def test_three_kills_in_three_phases_change_nothing(
     synthesize(inputs, out, **SETTINGS)  # type: ignore[arg-type]
     synthesize(inputs, tmp_path / "whole", **SETTINGS)  # type: ignore[arg-type]
     assert files_of(out) == files_of(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("inline")
+def test_kills_over_tars_and_a_web_server_change_nothing(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REELGYM_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "web").mkdir()
+    for name in ("2.mp4", "4.mp4"):
+        shutil.copy(clips / name, tmp_path / "web" / name)
+    with tarfile.open(tmp_path / "shard-000.tar", "w") as shard:  # WebDataset: what belongs together has one stem.
+        for name in ("0.mp4", "deep/1.mp4", "text.mp4"):
+            shard.add(clips / name, name)
+            about = tarfile.TarInfo(f"{name[:-4]}.json")
+            about.size = 2
+            shard.addfile(about, io.BytesIO(b"{}"))
+    out, whole = tmp_path / "ds", tmp_path / "whole"
+    with served(tmp_path / "web") as address:
+        inputs = [tmp_path / "shard-000.tar", f"{address}/"]
+        # While a file is looked at; in the middle of noting a result; in the middle of writing the dataset.
+        assert [cut(out, moment, *inputs) for moment in ("12", ".json@3", "samples-@1")] == [-9, -9, -9]
+        assert not (out / "dataset.json").exists()
+        synthesize(inputs, out, **SETTINGS)
+        shutil.rmtree(tmp_path / "cache")  # Nor does anything hang on the copies that a killed run has fetched.
+        synthesize(inputs, whole, **SETTINGS)
+    assert files_of(out) == files_of(whole)
+    assert Counter(became(whole).values()) == {"used": 4, "quarantined": 1}
 
 
 @pytest.mark.usefixtures("inline")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reelgym import tasks
 from reelgym.data.dataset import read_dataset
 from reelgym.data.messages import Clip, Image
 from reelgym.errors import RequestError, WorkError
@@ -68,7 +69,7 @@ def test_copies_count_once_and_what_is_left_out_has_its_reason(made: Path, video
     assert sorted(source.path for source in found.sources) == ["a.mp4", "b.mp4", "deep/c.mp4"]
     reasons = {Path(line["path"]).name: (line["boundary"], line["reason"]) for line in found.quarantine}
     assert reasons["text.mp4"][0] == "open"
-    assert reasons["short.mp4"] == ("task", "too short: 2 frames at 1 fps, a puzzle takes 8")
+    assert reasons["short.mp4"] == ("task", "too short: 2 frames at 1 fps, a puzzle takes 8; --fps auto reads it at 8")
     assert [Path(line["path"]).name for line in found.quarantine] == ["short.mp4", "text.mp4"]
     assert found.manifest["media_root"] == str(videos)
 
@@ -183,6 +184,7 @@ def test_inspect_reports_counts_chance_shortcuts_and_reasons(made: Path) -> None
 
 # Real clips: one of each size and rhythm, so that the whole room stays quick; all of them on request.
 
+SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".ts")
 SOME = ("animal_kitten_h264.mp4", "cooking_pancake_flip_h264.mkv", "people_webcam_vfr_h264.mov")
 
 
@@ -193,6 +195,20 @@ def test_real_clips_give_samples_and_the_same_digest_twice(shared_videos: Path, 
     assert first.digest == second.digest
     assert first.counts["sources"] == len(SOME) and first.counts["quarantined"] == 0
     assert first.counts["samples"] == 4 * len(SOME)
+
+
+def test_no_shortcut_goes_half_way_on_real_clips_with_the_defaults_of_mvp(shared_videos: Path, tmp_path: Path) -> None:
+    small = sorted(
+        path for path in shared_videos.iterdir() if path.stat().st_size < 800_000 and path.suffix in SUFFIXES
+    )
+    made = read_dataset(synthesize(small, tmp_path / "ds", fps="auto", workers=2).path)
+    assert len(made.sources) >= 8 and len(made.samples) >= 32
+    task = tasks.get("mvp")
+    half = (1 + np.mean([task.chance(sample)["value"] for sample in made.samples])) / 2
+    earned = [sample.provenance["audit"]["values"] for sample in made.samples]
+    assert {"order_by_similarity", "boundary_matching", "context_free", "by_brightness", "by_noise"} <= set(earned[0])
+    means = {name: np.mean([values[name] for values in earned]) for name in earned[0]}
+    assert max(means.values()) < half, means
 
 
 @pytest.mark.soak

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from synthesis_runs import served
 
 from reelgym.data.dataset import read_dataset
 from reelgym.data.messages import Clip, Image
@@ -52,17 +50,8 @@ def test_tars_give_the_bytes_of_the_folder_and_their_frames_are_shown(clips: Pat
 
 @pytest.fixture
 def web(clips: Path) -> Iterator[str]:
-    pytest.importorskip("aiohttp")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=clips))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
+    with served(clips) as address:
+        yield f"{address}/"
 
 
 def test_a_web_server_gives_as_many_samples_under_quick_identities(web: str, clips: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_structure_kept_beside_the_frames_spares_the_pass_and_changes_no_byte(
 
     monkeypatch.setattr(worker, "survey", counted)
     plain = cut_job(sorted(world_videos.glob("*.mp4"))[0]) | {"audit": True}
-    stored = plain | {"store": str(tmp_path / "store")}
+    stored = plain | {"store": [str(tmp_path / "store"), None]}
     cold, filled, again = answers(plain, stored, stored)
     assert cold == filled == again and len(surveys) == 2
     (note,) = (tmp_path / "store").rglob("*.note")

@@ -52,14 +52,6 @@ class TestAnomaly(TaskContract):
         return _span(sample, run[0], run[-1] + 1)
 
 
-class TestAnomalyWithoutDecoys(TestAnomaly):
-    options: ClassVar = {"short_side": 56, "decoys": 0, "frames": 24}
-
-    # Alone, a change is where the picture jumps: what the second run is there to mend.
-    def test_no_baseline_goes_half_of_the_way_from_chance_to_1(self, samples: list[Sample], world_set: World) -> None:
-        pytest.skip("without a second run the largest jumps give the answer away: the module says so")
-
-
 class TestShapeCount(TaskContract):
     name = "shape_count"
     options: ClassVar = {"short_side": 56}
@@ -165,6 +157,8 @@ def test_what_is_not_three_counts_is_no_answer(text: str) -> None:
     ("name", "options", "told"),
     [
         ("anomaly", {"frames": 4}, "give 8 to 256 frames"),
+        ("anomaly", {"decoys": 0}, "the two largest jumps between frames give most answers away"),
+        ("anomaly", {"decoys": 2}, "there is room for 1 other run; leave it at 1"),
         ("anomaly", {"changes": ("mirrored",)}, "did you mean 'mirror'"),
         ("anomaly", {"changes": ("mirror",)}, "at least 2 different"),
         ("anomaly", {"reward": "soft"}, "'strict' or 'smooth'"),

@@ -192,6 +192,21 @@ def test_the_automatic_threshold_is_the_strictest_that_leaves_a_window() -> None
     assert made(replace(SMALL, kappa=0.995), frames)[0].provenance["kappa"] == 0.995
 
 
+@pytest.mark.parametrize(
+    ("seconds", "frame_rate", "told"),
+    [
+        (9.0, 25.0, "too short: 9 frames at 1 fps, a puzzle takes 10; --fps auto reads it at 4"),
+        (1.0, 25.0, "too short: 9 frames at 1 fps, a puzzle takes 10"),  # Eight a second are too few as well.
+        (9.0, 1.0, "too short: 9 frames at 1 fps, a puzzle takes 10"),  # The file has no more of them.
+    ],
+)
+def test_a_short_video_is_told_of_fps_auto_where_that_helps(seconds: float, frame_rate: float, told: str) -> None:
+    video = replace(VIDEO, duration_seconds=seconds, frame_rate=frame_rate)
+    with pytest.raises(MediaError) as caught:
+        list(MVP(SMALL).generate(video, film(9), seed=0, split="train", count=1))
+    assert caught.value.reason == told
+
+
 def test_short_and_static_videos_are_left_out_with_their_reason() -> None:
     assert SMALL.window == 10
     with pytest.raises(MediaError, match="task: too short: 9 frames at 1 fps, a puzzle takes 10"):

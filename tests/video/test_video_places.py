@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import http.server
 import io
 import os
 import shutil
 import tarfile
-import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
 import pytest
+from local_server import listening
 from video_clips import number_of, numbered
 
 from reelgym.errors import MediaError, RequestError, WorkError
@@ -190,7 +190,7 @@ def test_copies_used_longest_ago_make_room(memory: str, clip: Path, monkeypatch:
     assert len(list(remote.copies_folder().glob("*.copy"))) == 2
 
 
-class _Server(http.server.SimpleHTTPRequestHandler):
+class _Server(SimpleHTTPRequestHandler):
     """Serves a folder; with `ranges`, pieces and version tags too; one in `fails` requests is refused."""
 
     ranges, fails, log = True, 0, list[str]()
@@ -229,12 +229,8 @@ def web(tmp_path: Path, clip: Path) -> Iterator[tuple[str, type[_Server]]]:
     shutil.copy(clip, tmp_path / "web" / "sub" / "b.mp4")
     (tmp_path / "web" / "notes.txt").write_text("x")
     handler = type("Handler", (_Server,), {"log": [], "ranges": True, "fails": 0})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=tmp_path / "web"))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", handler
-    server.shutdown()
-    server.server_close()
+    with listening(functools.partial(handler, directory=tmp_path / "web")) as address:
+        yield address, handler
 
 
 @pytest.mark.parametrize("ranges", [True, False])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reelgym.commands.options import Json, Seed, Videos
+from reelgym.commands.options import Json, Kept, Most, Seed, Videos, frame_store
 from reelgym.terminal import Bars, print_json, table
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def difficulty(
     max_tokens: Annotated[int, typer.Option(min=1, help="Cap of a reply.")] = 512,
     name: Annotated[str, typer.Option(help="Of the measurement; from the model's by default.")] = "",
     videos: Videos = None,
+    store: Kept = None,
+    store_limit: Most = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -41,12 +43,12 @@ def difficulty(
     Example: [bold]reelgym difficulty puzzles --model runs/mvp --rollouts 8[/bold]
     """
     from reelgym import models
-    from reelgym.curation.difficulty import fingerprint, measure, store
+    from reelgym.curation.difficulty import fingerprint, measure
+    from reelgym.curation.difficulty import store as write_down
     from reelgym.data.dataset import read_dataset
     from reelgym.data.difficulty import About, slug
     from reelgym.errors import RequestError
     from reelgym.evaluation import ask
-    from reelgym.recipes import proving
 
     if not temperature > 0:
         raise RequestError(f"--temperature {temperature:g} must be above 0: greedy replies are all the same")
@@ -65,9 +67,9 @@ def difficulty(
         max_tokens=max_tokens,
         seed=seed,
     )
-    media = found.media(proving.store(), videos)
+    media = found.media(frame_store(store, store_limit), videos)
     with Bars() as bars:
-        measured = store(
+        measured = write_down(
             dataset,
             slug(name or model),
             samples,

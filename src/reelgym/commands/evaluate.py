@@ -13,7 +13,7 @@ import typer
 
 from reelgym.commands import process
 from reelgym.commands.leaks import show as show_findings
-from reelgym.commands.options import Json, Seed, Unsafe, Videos, price_of
+from reelgym.commands.options import Json, Kept, Most, Seed, Unsafe, Videos, frame_store, price_of
 from reelgym.commands.text_floor import TextModel, checked, text_floors
 from reelgym.errors import RequestError, WorkError, unknown
 from reelgym.terminal import Bars, print_json, say, table
@@ -73,6 +73,8 @@ def evaluate(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="The evaluation's folder; evals/NAME by default.")] = None,
     videos: Videos = None,
+    store: Kept = None,
+    store_limit: Most = None,
     seed: Seed = 0,
     unsafe: Unsafe = False,
     as_json: Json = False,
@@ -99,7 +101,7 @@ def evaluate(
     made: dict[str, Evaluation] = {}
     with Bars() as bars, ExitStack() as held:
         found, benchmark = _questions(questions, folder, data=data, videos=videos, frames=frames, bars=bars)
-        media = found.media(proving.store(), videos)
+        media = found.media(frame_store(store, store_limit), videos)
         samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
         lacking = _lacking(found) if Path(questions).is_file() else ""
         is_cut = benchmark is not None or Path(questions).is_file()

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from reelgym.commands.options import Json
+from reelgym.commands.options import Json, Kept, Most, Videos, frame_store
 from reelgym.errors import RequestError
 from reelgym.terminal import Bars, print_json, say, table
 
 if TYPE_CHECKING:
     from reelgym.data.dataset import Dataset
     from reelgym.data.media import Media
+    from reelgym.video import Store
 
 
 def add(app: typer.Typer) -> None:
@@ -82,7 +83,9 @@ def export_dataset(
     root: Annotated[
         str | None, typer.Option(help="Folder that rows name frames under.", show_default="where it is written")
     ] = None,
-    videos: Annotated[str | None, typer.Option("--videos", help="Folder of the videos, if it has moved.")] = None,
+    videos: Videos = None,
+    store: Kept = None,
+    store_limit: Most = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it will take; write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -95,7 +98,7 @@ def export_dataset(
     base.get(peer)
     if out is None and not dry_run:
         raise RequestError("no --out: name the folder to write, or ask with --dry-run what it will take")
-    found, media = _opened(dataset, videos)
+    found, media = _opened(dataset, videos, frame_store(store, store_limit))
     planned = plan(found, media, quality=quality, limit=limit, prompt=prompt)
     if not as_json:
         table("Export" if not dry_run else "Estimate; nothing is written", ("what", "count"), planned.rows())
@@ -121,12 +124,11 @@ def export_dataset(
     return None
 
 
-def _opened(dataset: Path, videos: str | None) -> tuple[Dataset, Media]:
+def _opened(dataset: Path, videos: str | None, store: Store) -> tuple[Dataset, Media]:
     from reelgym.data.dataset import read_dataset
-    from reelgym.recipes import proving
 
     found = read_dataset(dataset)
-    return found, found.media(proving.store(), videos)
+    return found, found.media(store, videos)
 
 
 def _plain(planned: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reelgym.commands.options import Json, Seed, Videos
+from reelgym.commands.options import Json, Kept, Most, Seed, Videos, frame_store
 from reelgym.terminal import Bars, print_json, say, table
 
 
@@ -22,6 +22,8 @@ def inspect(
     limit: Annotated[int, typer.Option(help="Samples the baselines are asked, a seeded subset.")] = 200,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the same as a page, with pictures.")] = None,
     videos: Videos = None,
+    store: Kept = None,
+    store_limit: Most = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -30,20 +32,19 @@ def inspect(
     Example: [bold]reelgym inspect puzzles --html audit.html[/bold]
     """
     from reelgym.data.dataset import read_dataset
-    from reelgym.recipes import proving
     from reelgym.synthesis import audit_table, difficulty_table, structure_table
     from reelgym.synthesis import inspect as look
     from reelgym.synthesis import table as rows_of
 
-    found = read_dataset(dataset)
-    media = found.media(proving.store(), videos) if baselines else None
+    found, frames = read_dataset(dataset), frame_store(store, store_limit)
+    media = found.media(frames, videos) if baselines else None
     with Bars() as bars:
         report = look(found, media, limit=limit, seed=seed, progress=bars.stage("score baselines"))
     if html is not None:
         from reelgym.reports.folders import of_dataset
         from reelgym.reports.page import write_page
 
-        say(f"page: {write_page(html, of_dataset(dataset, proving.store(), videos=videos, about=report))}")
+        say(f"page: {write_page(html, of_dataset(dataset, frames, videos=videos, about=report))}")
     if as_json:
         return print_json(report)
     typer.echo(f"{dataset}: {report['counts']['samples']} samples, digest {report['digest']}")

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reelgym.errors import RequestError
 
+if TYPE_CHECKING:
+    from reelgym.video import Store
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option(help="Of everything drawn.")]
 Videos = Annotated[str | None, typer.Option("--videos", help="Folder of the videos, if it has moved.")]
 
+Kept = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="Where decoded frames are kept; this machine's store by default."),
+]
+Most = Annotated[
+    str | None, typer.Option("--store-limit", metavar="SIZE", help="What the store may hold, such as 10GB.")
+]
+
 Unsafe = Annotated[bool, typer.Option("--unsafe", help="Go on with a model that fails `reelgym doctor --quick`.")]
+
+
+def frame_store(folder: Path | None, limit: str | None) -> Store:
+    """Return the frame store of `--store` and `--store-limit`; that of this machine where no folder is given."""
+    from reelgym.recipes import proving
+    from reelgym.video import Store
+
+    return Store(folder or proving.cache_folder() / "frames", bytes_of(limit))
+
+
+def bytes_of(limit: str | None) -> int | None:
+    """Return a size such as `10GB` in bytes."""
+    from reelgym.video.store import parse_size
+
+    return None if limit is None else parse_size(limit)
 
 
 def price_of(text: str | None) -> tuple[float, float] | None:

@@ -13,7 +13,9 @@ from reelgym.commands.options import Json
 from reelgym.errors import RequestError
 from reelgym.terminal import print_json, table
 
-Folder = Annotated[Path | None, typer.Option(help="The store's folder; that of this machine by default.")]
+Folder = Annotated[
+    Path | None, typer.Option("--store", "--folder", metavar="DIR", help="This machine's store by default.")
+]
 
 store = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reelgym.commands.options import Json, Seed
+from reelgym.commands.options import Json, Most, Seed, bytes_of
 from reelgym.errors import RequestError
 from reelgym.terminal import Bars, print_json, say, table
 
@@ -52,6 +52,10 @@ def synth(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Time a few files, estimate the rest.")] = False,
     seconds_per_file: Annotated[float, typer.Option(help="A file that takes longer is quarantined.")] = 300.0,
     worker_memory: Annotated[float, typer.Option(help="GiB of address space for one worker; 0: no limit.")] = 4.0,
+    store: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Frame store to fill on the way; none by default.")
+    ] = None,
+    store_limit: Most = None,
     test_share: Annotated[float, typer.Option(help="Share of the videos held out as test, by content.")] = 0.2,
     seed: Seed = 0,
     as_json: Json = False,
@@ -78,10 +82,13 @@ def synth(
         return _estimated(found, as_json)
     if out is None:
         raise RequestError("synth needs --out DATASET, the folder to write; or --dry-run, which writes nothing")
+    if store is None and store_limit is not None:
+        raise RequestError("--store-limit bounds the store that is filled: name it with --store DIR")
+    kept: dict[str, Any] = {"store": store, "store_limit": bytes_of(store_limit)}
     with Bars() as bars:
         stage = bars.stage("cut puzzles")
         made = synthesize(
-            inputs, out, engine=engine, **wanted, progress=stage, report=lambda tally: stage.note(tally.words())
+            inputs, out, engine=engine, **wanted, **kept, progress=stage, report=lambda tally: stage.note(tally.words())
         )
     _made(made, as_json)
 

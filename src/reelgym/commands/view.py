@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from reelgym.commands.options import Videos
+from reelgym.commands.options import Kept, Most, Videos, frame_store
 from reelgym.terminal import Stopped, say
 
 
@@ -25,16 +25,17 @@ def view(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open the page at once.")] = True,
     data: Annotated[Path | None, typer.Option(help="Dataset of a run or evaluation, if it has moved.")] = None,
     videos: Videos = None,
+    store: Kept = None,
+    store_limit: Most = None,
 ) -> None:
     """Looks through a dataset, run or evaluation on a local page; Ctrl-C ends it.
 
     Example: [bold]reelgym view puzzles[/bold]
     """
-    from reelgym.recipes import proving
     from reelgym.reports.viewer.folder import open_browser
     from reelgym.reports.viewer.server import Viewer
 
-    with Viewer(open_browser(path, proving.store(), videos=videos, data=data), port) as server:
+    with Viewer(open_browser(path, frame_store(store, store_limit), videos=videos, data=data), port) as server:
         typer.echo(f"view: {server.url}")
         say("only this machine can open it; Ctrl-C ends it")
         if browser and _has_screen():

@@ -66,6 +66,7 @@ def synthesize(
     seconds_per_file: float = 300.0,
     memory_bytes: int = MEMORY_BYTES,
     store: str | Path | None = None,
+    store_limit: int | None = None,
     progress: Progress | None = None,
     report: Callable[[Tally], None] | None = None,
 ) -> Manifest:
@@ -101,6 +102,7 @@ def synthesize(
         seconds_per_file: A file that takes longer is quarantined.
         memory_bytes: Limit of a worker's address space; 0 for none. A file that needs more is quarantined.
         store: Folder of a frame store to fill in the same decoding pass with the frames that the prompts name.
+        store_limit: Bytes it may hold; None is the store's own rule.
         progress: Called with (steps done, steps in all); every file takes two, a look and a cut.
         report: Called beside `progress` with what was done and what it cost so far.
 
@@ -134,7 +136,8 @@ def synthesize(
             (progress or (lambda *_: None))(done, total)
 
         with _engine(engine, workers, seconds_per_file, memory_bytes) as pool:
-            run = Run(pool, journal, settings, tally, None if store is None else str(store))
+            kept = None if store is None else (str(store), store_limit)
+            run = Run(pool, journal, settings, tally, kept)
             run.do(chosen, tell)
         whole = write(folder, run, listing)
         journal.remove()

@@ -53,9 +53,14 @@ class Run:
     """
 
     def __init__(
-        self, pool: Engine, journal: Journal, settings: Mapping[str, Any], tally: Tally, store: str | None = None
+        self,
+        pool: Engine,
+        journal: Journal,
+        settings: Mapping[str, Any],
+        tally: Tally,
+        store: tuple[str, int | None] | None = None,
     ) -> None:
-        """Begin with nothing done."""
+        """Begin with nothing done; `store` is the folder of a frame store to fill, and the bytes it may hold."""
         self.settings, self.journal = settings, journal
         self.contents: dict[str, Content] = {}
         self.failed: list[tuple[Entry, dict[str, str]]] = []

@@ -36,8 +36,9 @@ def perform(job: Job) -> dict[str, Any]:
     """Return the result of one job; a file that cannot be used is a result too, under `quarantine`.
 
     Jobs: {do: identify, path, scheme} gives {identity}; {do: probe, path, scheme} gives {identity, seconds}; {do: cut,
-    path, identity, stamp, tasks: {name: {config, fps, count}}, split, seed, store} gives {video, samples: [row, ...],
-    warnings: [...], way, structure, fingerprint} with rows of `sample_to_row` and the way of decoding (`Frames.way`).
+    path, identity, stamp, tasks: {name: {config, fps, count}}, split, seed, store: null or [folder, most bytes]} gives
+    {video, samples: [row, ...], warnings: [...], way, structure, fingerprint} with rows of `sample_to_row` and the way
+    of decoding (`Frames.way`).
     `again` marks what another attempt may mend, such as a lack of memory.
     """
     path = job["path"]
@@ -66,7 +67,7 @@ def cut(video: Video, job: Job) -> dict[str, Any]:
     made = {name: tasks.configure(name, one["config"]) for name, one in named.items()}
     rates = {name: _rate(one["fps"], video, made[name]) for name, one in named.items()}
     wanted = {name: made[name].spec(rates[name]) for name in named}
-    store = None if job["store"] is None else Store(job["store"], encoding="raw")
+    store = None if job["store"] is None else Store(*job["store"], encoding="raw")
     extra = [] if store is None else [made[name].shown(video, rates[name]) for name in named]
     surveyed = survey_specs(video.duration_seconds, max(rates.values()))
     known = None if store is None else recall(store, video.identity, surveyed)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reelgym.data.messages import Clip, Image
 from reelgym.data.sample import Sample, Split
-from reelgym.errors import RequestError, unknown
+from reelgym.errors import MediaError, RequestError, unknown
 from reelgym.registry import discover, lookup
 from reelgym.scoring import Score
 from reelgym.video.types import Frames, FrameSpec, Video
@@ -27,6 +27,28 @@ class MediaReader(Protocol):
     def __call__(self, part: Image | Clip) -> NDArray[np.uint8]:
         """Return the pixels of one part; an image has F = 1."""
         ...
+
+
+def too_short(video: Video, fps: float, found: int, wanted: tuple[int, int], what: str) -> MediaError:
+    """Return the line of a video that has too few frames; it says so where `--fps auto` would find enough.
+
+    Args:
+        video: The file.
+        fps: Frames per second that it was read at.
+        found: Different frames found.
+        wanted: Frames that one sample takes, and `Task.wanted_frames`, by which `--fps auto` chooses.
+        what: The word for a sample.
+    """
+    from reelgym.video import auto_fps  # Scoring needs no reader of videos.
+
+    least, many = wanted
+    reason = f"too short: {found} frames at {fps:g} fps, a {what} takes {least}"
+    rate = auto_fps(video.duration_seconds, many)
+    # A file of few frames a second gives no more of them, however fast it is read.
+    has = int(min(rate, video.frame_rate or rate) * video.duration_seconds)
+    if rate > fps and has >= least:
+        reason += f"; --fps auto reads it at {rate:g}"
+    return MediaError(video.path, "task", reason)
 
 
 class Task(ABC):

@@ -33,7 +33,7 @@ from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError, RequestError
 from reelgym.scoring import Score, answer_text, corrected, ordered_chance, ordered_parts, parse_indices
 from reelgym.scoring.graded import REWARDS
-from reelgym.tasks.base import MediaReader, Task, sample_key, stream
+from reelgym.tasks.base import MediaReader, Task, sample_key, stream, too_short
 from reelgym.tasks.chains import smoothest
 from reelgym.tasks.easing import one_distractor_less
 from reelgym.tasks.ladder import expand
@@ -263,8 +263,8 @@ class MVP(Task):
         window = self.config.window
         fresh = np.flatnonzero(np.diff(frames.times, prepend=-1.0) > 0)
         if len(fresh) < window:
-            reason = f"too short: {len(fresh)} frames at {frames.spec.fps:g} fps, a puzzle takes {window}"
-            raise MediaError(video.path, "task", reason)
+            fps = float(frames.spec.fps or 1)
+            raise too_short(video, fps, len(fresh), (window, self.wanted_frames()), "puzzle")
         described = GridDescriptor().describe(frames.pixels[fresh])
         kept = 0
         for kappa in KAPPAS if self.config.kappa is None else (self.config.kappa,):

@@ -17,7 +17,7 @@ from reelgym.errors import MediaError
 from reelgym.scoring import Score, answer_text
 from reelgym.scoring.choice import LETTERS, parse_choice
 from reelgym.scoring.graded import choice_chance, choice_parts, graded_chance, graded_score
-from reelgym.tasks.base import Task, sample_key, stream
+from reelgym.tasks.base import Task, sample_key, stream, too_short
 from reelgym.tasks.easing import one_option_less
 from reelgym.tasks.timeline import TRIES, ClipConfig
 from reelgym.video import Frames, FrameSpec, GridDescriptor, Video
@@ -130,8 +130,8 @@ class Pretext(Task):
     def _reel(self, video: Video, frames: Frames) -> Reel:
         fresh = np.flatnonzero(np.diff(frames.times, prepend=-1.0) > 0)
         if len(fresh) < self.least:
-            reason = f"too short: {len(fresh)} frames at {frames.spec.fps:g} fps, a sample takes {self.least}"
-            raise MediaError(video.path, "task", reason)
+            fps = float(frames.spec.fps or 1)
+            raise too_short(video, fps, len(fresh), (self.least, self.wanted_frames()), "sample")
         shown = self.shown(video, float(frames.spec.fps or 1))
         return Reel(video.identity, frames.times[fresh], frames.pixels[fresh], shown)
 
