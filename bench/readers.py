@@ -241,15 +241,39 @@ def main() -> None:
 
         options["pool"] = Pool(options["workers"], seconds=3600)
         list(options["pool"].run(jobs_of([options["small"]], options) * options["workers"]))
-    used = _cpu()
+    used, before = _cpu(), _children()
     begun = time.perf_counter()
     frames = ROWS[row](paths, options)
     seconds = time.perf_counter() - begun
+    spent = [
+        [now - then for now, then in zip(one, before[pid], strict=True)]
+        for pid, one in _children().items()
+        if pid in before
+    ]
     if "pool" in options:
         options["pool"].__exit__(None, None, None)  # Only a process that has ended is counted.
     heavy = sorted({"torch", "transformers"} & set(sys.modules))
     found = {"seconds": seconds, "cpu_seconds": _cpu() - used, "frames": frames, "peak_bytes": _peak(), "heavy": heavy}
+    if spent:
+        # Who was there last would have been done sooner by what it waited for a core that others had.
+        found["without_waiting"] = seconds - max(spent, key=sum)[1]
+        found["spent"] = spent
     print(json.dumps(found))
+
+
+def _children() -> dict[str, tuple[float, float]]:
+    """Return {child process: (seconds on a core, seconds ready but waiting for one)}, where the system counts them."""
+    found: dict[str, tuple[float, float]] = {}
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            children = file.read().split()
+        for pid in children:
+            with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+                on, waiting = file.read().split()[:2]
+            found[pid] = int(on) / 1e9, int(waiting) / 1e9
+    except OSError:
+        return {}
+    return found
 
 
 def _cpu() -> float:

@@ -3,7 +3,7 @@
 Every row reads the same file with one decoder thread in a process of its own (`readers.py`), 1 frame per second at a
 short side of 224; rows take turns, round by round, and a ratio is that of one round's pair. Time is CPU time of the
 process and its children, so that what else the machine does falls out; wall time is in the JSON too. Imports are left
-out. `synth` identifies, surveys and cuts a file as a worker does, with the default structure pass and audit.
+out. Of workers the time for which they were ready and had no core is told apart. `synth` identifies, surveys and cuts a file as a worker does, with the default structure pass and audit.
 
 Rows: raw decode; exact and snapped (key frames) at 1 FPS; synth from cold; synth from a filled store; 1 and 2 workers;
 and of peers, where the environment of --peer-python has them: ffmpeg fps=1 (by imageio-ffmpeg), OpenCV, decord,
@@ -64,7 +64,7 @@ def main() -> None:
     found: dict[str, Any] = {}
     for name, long in chosen.items():
         paths = [make(clip, folder, long)] if long else clips[:6] if options.quick else clips
-        rows = [*OURS, *(() if options.quick else SCALING)]
+        rows = [*OURS, *(() if options.quick and not options.rows else SCALING)]
         rows += [row for row in peers if long is None or long.minutes <= PEERS_MINUTES]
         rows = [row for row in rows if not options.rows or row in options.rows]
         found[name] = _measured([str(p) for p in paths], rows, options, folder=folder, small=small)
@@ -177,6 +177,10 @@ def _print(name: str, found: dict[str, Any]) -> None:
         else:
             ratio = "-" if one["of_raw"] is None else f"{one['of_raw']:.2f}"
             print(f"| {row} | {one['speed']:.1f} | {ratio} | {one['seconds']:.1f} | {one['peak_mib']:.0f} |")
+    for what, key in (("wall time", "seconds"), ("wall time without waiting for a core", "without_waiting")):
+        one, two = ([turn.get(key) for turn in found["rows"].get(row, {}).get("rounds", ())] for row in SCALING)
+        if one and two and all([*one, *two]):
+            print(f"2 workers are {statistics.median(one) / statistics.median(two):.2f} times 1 in {what}")
     sys.stdout.flush()
 
 

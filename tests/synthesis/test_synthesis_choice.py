@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 from synthesis_runs import SETTINGS, Inline, became, files_of
 
 from reelgym.data.dataset import read_dataset
-from reelgym.errors import RequestError
-from reelgym.synthesis import estimate, run, synthesize, worker
+from reelgym.errors import RequestError, WorkError
+from reelgym.synthesis import estimate, local, run, synthesize, worker
 
 pytestmark = pytest.mark.usefixtures("inline")
 
@@ -43,6 +44,25 @@ def test_every_input_is_accounted_for(whole: Path) -> None:
     assert lines["copy of 0.mp4"]["of"] == "0.mp4" and lines["copy of 0.mp4"]["identity"] == lines["0.mp4"]["identity"]
     assert lines["text.mp4"]["boundary"] == "open" and lines["short.mp4"]["reason"].startswith("too short")
     assert read_dataset(whole).manifest["counts"]["files"] == 8
+
+
+def test_the_largest_files_are_cut_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[str] = []
+
+    class Noting(Inline):
+        def run(self, jobs: Iterable[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+            for number, job in enumerate(jobs):
+                name = Path(job["path"]).name
+                cut.extend([name] if job["do"] == "cut" else [])
+                line = {"path": job["path"], "boundary": "open", "reason": "made up"}
+                yield number, {"identity": f"full:{name}"} if job["do"] == "identify" else {"quarantine": line}
+
+    monkeypatch.setattr(local, "_engine", lambda *_: Noting())
+    for name, size in (("a.mp4", 10), ("b.mp4", 1000), ("c.mp4", 100)):
+        (tmp_path / name).write_bytes(bytes(size))
+    with pytest.raises(WorkError, match="none of 3 files gave a sample"):
+        synthesize([tmp_path], tmp_path / "ds", **SETTINGS)
+    assert cut == ["b.mp4", "c.mp4", "a.mp4"]
 
 
 def test_a_smaller_share_is_part_of_a_larger_one_and_nothing_else_is_opened(

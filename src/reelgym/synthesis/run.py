@@ -146,6 +146,8 @@ class Run:
     def _cut(self, identities: Sequence[str], tell: Callable[[int], None]) -> None:
         """Cut every content that has no result yet."""
         left = [identity for identity in identities if not self._resume(identity)]
+        # Largest first: one that comes last would keep a single worker busy while the others wait.
+        left.sort(key=lambda identity: (-self.contents[identity].first.stamp[0], identity))
         done = len(identities) - len(left)
         tell(done)
         for at, result in self._pool.run(self._jobs(left)):
