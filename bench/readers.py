@@ -63,8 +63,8 @@ def synth(paths: list[str], options: dict[str, Any]) -> int:
 
 
 def pool(paths: list[str], options: dict[str, Any]) -> int:
-    """Cut the files, each twice, in `workers` processes, which are started before the clock."""
-    return sum(_samples(result) for _, result in options["pool"].run(jobs_of(paths, options) * 2))
+    """Cut the files, each twice, in `workers` processes; they are started and the files identified before the clock."""
+    return sum(_samples(result) for _, result in options["pool"].run(options["jobs"] * 2))
 
 
 def _samples(result: dict[str, Any]) -> int:
@@ -241,6 +241,7 @@ def main() -> None:
 
         options["pool"] = Pool(options["workers"], seconds=3600)
         list(options["pool"].run(jobs_of([options["small"]], options) * options["workers"]))
+        options["jobs"] = jobs_of(paths, options)
     used, before = _cpu(), _children()
     begun = time.perf_counter()
     frames = ROWS[row](paths, options)

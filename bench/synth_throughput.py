@@ -3,7 +3,8 @@
 Every row reads the same file with one decoder thread in a process of its own (`readers.py`), 1 frame per second at a
 short side of 224; rows take turns, round by round, and a ratio is that of one round's pair. Time is CPU time of the
 process and its children, so that what else the machine does falls out; wall time is in the JSON too. Imports are left
-out. Of workers the time for which they were ready and had no core is told apart. `synth` identifies, surveys and cuts a file as a worker does, with the default structure pass and audit.
+out. Of workers the time for which they were ready and had no core is told apart. `synth` identifies, surveys and cuts
+a file as a worker does, with the default structure pass and audit.
 
 Rows: raw decode; exact and snapped (key frames) at 1 FPS; synth from cold; synth from a filled store; 1 and 2 workers;
 and of peers, where the environment of --peer-python has them: ffmpeg fps=1 (by imageio-ffmpeg), OpenCV, decord,

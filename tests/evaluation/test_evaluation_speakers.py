@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,14 @@ from chat_server import Said as Sent
 from chat_server import serving, text_of
 from evaluation_samples import SPEC, media, sample
 
-from reelgym.data.messages import Clip, Message, Text
+from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation import results
 from reelgym.evaluation.ask import ask, prompts
 from reelgym.evaluation.frames import budgeted
 from reelgym.evaluation.runner import OutOfBudget, evaluate
-from reelgym.evaluation.speakers import Manners, Purse, Remote, Stored, endpoint_of, speaker
+from reelgym.evaluation.speakers import Manners, Purse, Remote, Stored, endpoint_of, prompt_tokens, speaker
 from reelgym.evaluation.versus import versus
 from reelgym.rollout.chat import Endpoint
 
@@ -188,6 +190,28 @@ def test_a_model_that_sees_text_alone_is_shown_no_picture(tmp_path: Path) -> Non
         found = ask("m", numbered(2), media, variants=["direct"], probes=["text_only"], speaker=asked, plain=False)
         assert list(found) == ["direct-text_only"] and len(server.bodies) == 2
         assert not any("image_url" in json.dumps(body) for body in server.bodies)
+
+
+def test_a_prompt_is_estimated_by_its_letters_and_pixels() -> None:
+    clip = Clip(video="full:00", spec=SPEC, times=(0.0, 1.0, 2.0))
+    image = Image(video="full:00", spec=replace(SPEC, size=(28, 56)), time=0.0)
+    # 8 letters are 2; three frames of one patch and 8 more each, 27; one of two patches, 10.
+    assert prompt_tokens([Message("user", (Text("12345678"), clip, image))]) == 2 + 27 + 10
+
+
+def test_a_purse_sets_the_dearest_case_aside_and_waits_for_what_is_under_way() -> None:
+    purse = Purse(10.0)
+    assert purse.set_aside(6.0)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(purse.set_aside, 6.0)
+        time.sleep(0.05)
+        assert not waiting.done()
+        purse.settle(6.0, 3.0)
+        assert waiting.result(60)
+    purse.settle(6.0, 2.0)
+    assert purse.spent == 5.0
+    assert not purse.set_aside(6.0)  # Nothing is under way that could leave more.
+    assert not purse.set_aside(1.0) and purse.empty
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from reelgym.cli import run
 from reelgym.errors import RequestError
 from reelgym.evaluation import results
+from reelgym.evaluation.decision import decide
 from reelgym.evaluation.results import Evaluation, Row
 from reelgym.evaluation.versus import versus
 
@@ -82,6 +83,20 @@ def test_other_questions_and_other_position_rules_are_never_compared() -> None:
         versus({"a": LOW, "b": replace(HIGH, position_rule="s")}, allow=["prompt"])
     with pytest.raises(RequestError, match="at least two"):
         versus({"a": LOW})
+
+
+def test_a_decision_takes_a_model_s_best_prompt_and_the_blind_score_under_it() -> None:
+    def blind(value: float, variant: str) -> Evaluation:
+        return evaluation("m", [value] * 24, variant=variant, probe="blind")
+
+    made = {"poor": replace(LOW, model="m"), "good": evaluation("m", [1.0] * 24, variant="tagged")}
+    made |= {"poor-blind": blind(0.5, "direct"), "good-blind": blind(0.25, "tagged"), "n": evaluation("n", [0.0] * 24)}
+    made |= {"floor": evaluation("longest", [1.0] * 24, variant="none")}
+    found = decide(made)
+    assert [(line.name, line.score.mean, line.blind) for line in found.lines] == [("good", 1.0, 0.25), ("n", 0.0, None)]
+    assert [(pair.first, pair.second) for pair in found.pairs] == [("good", "n")] and not found.note
+    alone = decide({"n": made["n"]})
+    assert not alone.lines[0].tested and alone.detectable is None
 
 
 def test_the_command_takes_each_model_s_best_plain_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelgym import tasks
 from reelgym.data.messages import Image, Message, Text
 from reelgym.data.sample import Sample
-from reelgym.judges.reader import FrozenReader, Reader, question, relabelled, value
+from reelgym.judges.reader import FrozenReader, Reader, leaks, question, relabelled, value
 from reelgym.rewards.perception import Case, Verdict
 from reelgym.video import FrameSpec
 
@@ -60,9 +61,11 @@ class Solver:
 
     def __init__(self, fixed: str = "") -> None:
         self.fixed, self.asked = fixed, 0
+        self.calls: list[tuple[int, float]] = []
 
-    def sample(self, prompts: Sequence[str], *, n: int, params: object, streams: None) -> list[list[SimpleNamespace]]:
+    def sample(self, prompts: Sequence[str], *, n: int, params: Any, streams: None) -> list[list[SimpleNamespace]]:
         self.asked += len(prompts)
+        self.calls.append((len(prompts), params.temperature))
         return [[SimpleNamespace(text=self._reply(prompt), ids=[0, 1])] for prompt in prompts]
 
     def _reply(self, prompt: str) -> str:
@@ -86,6 +89,47 @@ def test_an_observation_that_tells_enough_is_worth_1_whatever_the_candidates_are
     verdicts = reader()[0].judge([Case(one, told, f"member {member}") for member in range(6)])
     assert [verdict.score for verdict in verdicts] == [1.0] * 6
     assert len({verdict.reason for verdict in verdicts}) > 1
+
+
+def test_observations_are_read_greedily_in_rows_and_their_tokens_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reelgym.judges.reader.ROWS", 2)
+    judge, solver = reader()
+    orders = [(4, 1, 5), (1, 2, 3), (4, 1, 5), (1, 2, 3), (4, 1, 5)]
+    verdicts = judge.judge([Case(sample(), observation(order), str(at)) for at, order in enumerate(orders)])
+    assert [verdict.score == 1.0 for verdict in verdicts] == [order == (4, 1, 5) for order in orders]
+    assert {tuple(verdict.counts.items()) for verdict in verdicts} == {(("leak", 0.0), ("tokens", 2.0))}
+    assert solver.calls == [(2, 0.0), (2, 0.0), (1, 0.0)]
+
+
+def test_what_is_not_answered_is_worth_less_than_chance() -> None:
+    chance = tasks.get("mvp").chance(sample())["value"]
+    assert value(sample(), "no idea") == pytest.approx(-chance / (1 - chance))
+
+
+def test_a_letter_on_a_line_of_its_own_is_a_leak() -> None:
+    asked = replace(sample(), task="labelled", answer="B", evidence={"kind": "choice", "options": ["a cat", "a dog"]})
+    assert leaks("It barks and wags its tail.\nB", asked)
+    assert not leaks("It barks and wags its tail.", asked)
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "passed"),
+    [
+        ([0.04] * 20, True),  # Near enough to chance, however narrow the interval.
+        ([0.06] * 20, False),
+        ([1.0, -0.8] * 10, True),  # 0.1 from chance, with a margin of 1.96 * 0.92 / sqrt(20) = 0.4.
+    ],
+)
+def test_a_trial_is_at_chance_within_the_interval_or_the_tolerance(shuffled: list[float], passed: bool) -> None:
+    class Told(FrozenReader):
+        told = iter([[1.0] * 20, shuffled])
+
+        def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+            return [Verdict(score) for score in next(self.told)]
+
+    samples = [sample(number) for number in range(20)]
+    judge = Told(lambda: nullcontext(Words()))  # type: ignore
+    assert Reader().trial(judge, samples, ["x"] * 20).passed == passed
 
 
 def test_an_agreed_number_is_worth_nothing_in_the_mean() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import view_example
 from hypothesis import given
@@ -115,6 +117,18 @@ def test_a_row_is_read_from_its_row_group_alone(samples: Browser, monkeypatch: p
     monkeypatch.setattr(rows_module, "_read", lambda group, columns: taken.append(group.number) or read(group, columns))
     assert "labelled-02399" in samples.item("samples", "labelled-02399")
     assert taken == [2]
+
+
+def test_a_part_of_the_rows_is_spread_evenly_over_the_files(tmp_path: Path) -> None:
+    for file in range(2):
+        numbers = pa.table({"n": list(range(50 * file, 50 * file + 50))})
+        pq.write_table(numbers, tmp_path / f"{file}.parquet", row_group_size=10)
+    found = rows_module.Rows(sorted(tmp_path.iterdir()))
+    assert len(found) == 100 and found.row(73) == {"n": 73}
+    assert [row["n"] for row in found.spread(100)] == list(range(100))
+    # 30 of 100 rows are 3 of 10 groups: every third of them.
+    assert [row["n"] // 10 for row in found.spread(30)][::10] == [0, 3, 6, 9]
+    assert found.matching("x", []).tolist() == [False] * 100
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,9 @@ def test_a_stated_answer_is_found_in_every_form(text: str) -> None:
         "Candidates 1, 2, 3, 4 and 5 show a ball.",
         "There are 2 dogs and 1 cat.",
         "At 0.5 s, 1.5 s and 2.5 s the ball bounces",
+        "In the order 3, 1, 9 the ball rolls",  # There is no candidate 9,
+        "First 3, then 3 again and finally 1",  # none comes twice,
+        "It goes 0, 1, 2",  # and none is called 0.
     ],
 )
 def test_a_description_states_no_answer(text: str) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from reelgym.errors import RequestError
 from reelgym.scoring.significance import detectable, equivalence, holm, mcnemar, permutation
+from reelgym.scoring.statistics import clustered_mean
 
 BITS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=9)
 
@@ -45,6 +46,13 @@ def test_the_permutation_test_enumerates_the_sides_of_whole_clusters(rows: list[
 
 def _flips(count: int) -> list[Sequence[int]]:
     return list(itertools.product((-1, 1), repeat=count))
+
+
+@pytest.mark.parametrize("sums", [[1, 2, 6, -6], [3, -1, -2, 7, 7], [2, 2, -4, 9, -9, 1]])
+def test_rounding_breaks_no_tie(sums: list[int]) -> None:
+    names = [str(place) for place in range(len(sums))]
+    tenths = permutation([0.0] * len(sums), [one / 10 for one in sums], names)
+    assert tenths == permutation([0] * len(sums), sums, names)
 
 
 def test_many_clusters_are_drawn_and_agree_with_the_normal_law() -> None:
@@ -99,5 +107,8 @@ def test_equivalence_needs_both_limits_within_the_margin() -> None:
     assert not equivalence(values, clusters, 0.46, margin=0.03).equivalent
     wide = equivalence([0.0, 1.0] * 5, [str(i) for i in range(10)], 0.5, margin=0.1)
     assert not wide.equivalent and wide.low < -0.1 < 0.1 < wide.high
+    # Two tests at 0.05 each are the interval at 0.9.
+    interval = clustered_mean([0.0, 1.0] * 5, [str(i) for i in range(10)], level=0.9)
+    assert (wide.low, wide.high) == (interval.low - 0.5, interval.high - 0.5)
     with pytest.raises(RequestError, match="margin=0"):
         equivalence(values, clusters, 0.5, margin=0)

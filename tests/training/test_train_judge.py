@@ -7,18 +7,22 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from training_runs import Letters, load, media, rl_run, samples
 
 from reelgym.algorithms import PAGRPO
 from reelgym.data.sample import Sample
+from reelgym.data.trajectory import Group, Trajectory, Turn
 from reelgym.errors import RequestError, WorkError
 from reelgym.rewards import Case, Judge, JudgeConfig, Perception, Rubric, Stack, Sum, Trial, Verdict
+from reelgym.rewards.perception import LEDGER
 from reelgym.training import Data, RLRun, rl
-from reelgym.training.judging import Observed, observation
-from reelgym.training.metrics import read
+from reelgym.training.judging import Observed, judged, observation
+from reelgym.training.metrics import Tally, read
 
 ASKED: list[Case] = []
 
@@ -94,3 +98,35 @@ def test_the_reward_without_a_judge_is_an_error(tmp_path: Path) -> None:
 )
 def test_only_one_well_formed_observation_is_shown_to_a_judge(reply: str, said: str | None) -> None:
     assert observation(reply) == said
+
+
+def test_verdicts_stand_in_the_ledgers_and_are_told_as_shares_and_tokens_as_a_sum() -> None:
+    none = np.zeros(0, np.int64)
+    replies = ["<observation>a</observation><answer>1</answer>", "plain", "<observation>c</observation>"]
+    turns = [
+        Turn(ids=none, logprobs=none.astype(np.float32), loss_mask=none.astype(bool), text=text, stop="eos")
+        for text in replies
+    ]
+    group = Group(sample=samples(1)[0], trajectories=tuple(Trajectory(turns=(turn,)) for turn in turns))
+    verdicts = [
+        Verdict(3.0, "a", {"leak": 1.0, "tokens": 5.0}),
+        Verdict(None, "b"),
+        Verdict(-2.0, "c", {"tokens": 7.0}),
+    ]
+
+    class Fixed:
+        def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+            ASKED.extend(cases)
+            return verdicts
+
+    tally = Tally()
+    (found,) = judged(Fixed(), [group], "seed 0 step 1", tally)
+    assert [one.ledger[LEDGER] for one in found.trajectories] == [verdict.to_json() for verdict in verdicts]
+    assert [(case.observation, case.key) for case in ASKED] == [
+        ("a", "seed 0 step 1 s0 0"),
+        (None, "seed 0 step 1 s0 1"),
+        ("c", "seed 0 step 1 s0 2"),
+    ]
+    told = tally.means(SimpleNamespace(num_processes=1))  # type: ignore[arg-type]
+    # Scores are told within -1 and 1: (1 - 1) / 2.
+    assert told == {"judge/leak": 1.0, "judge/score": 0.0, "judge/tokens": 12.0, "judge/without_verdict": 1 / 3}

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training_runs import samples
+from training_runs import media, rl_run, samples
 
+from reelgym.data.sample import Sample
+from reelgym.data.trajectory import Group, Trajectory, Turn
+from reelgym.training import Data
+from reelgym.training.credit import Rollout
+from reelgym.training.drawing import Drawing
+from reelgym.training.metrics import Tally
+from reelgym.training.order import Pick
 from reelgym.training.orders.climb import MASTERED, Climb
 from reelgym.training.orders.learnable import Learnable
 from reelgym.training.orders.shuffled import Shuffled
@@ -90,3 +99,50 @@ def test_the_climb_goes_on_to_the_next_kind_when_one_is_mastered() -> None:
     assert weights[level == 2].min() > 2 * weights[level == 1].max()
     rates.count([(1, 4, 4)] * 40)
     assert weights.sum() == pytest.approx(1) and Climb().weights(rates).sum() == pytest.approx(1)
+
+
+def rolled(pick: Pick, reply: str, *, signal: bool) -> Rollout:
+    none = np.zeros(0, np.int64)
+    turn = Turn(ids=none, logprobs=none.astype(np.float32), loss_mask=none.astype(bool), text=reply, stop="eos")
+    group = Group(sample=puzzles()[pick.index], trajectories=(Trajectory(turns=(turn,)),) * 2)
+    return Rollout(pick, "k", group, {"score": np.array([[0.0], [float(signal)]])})
+
+
+def puzzles() -> list[Sample]:
+    return [replace(one, task="mvp", answer=[2, 1], evidence={"pool": 3}) for one in samples(4)]
+
+
+def drawing(**settings: Any) -> Drawing:
+    """A drawing on one rank without a session."""
+    run = rl_run(prompts_per_step=2, **settings)
+    alone: dict[str, Any] = {"keep": lambda *_: None, "gather": list, "mine": list, "balanced": lambda picks, _: picks}
+    session = SimpleNamespace(accelerator=SimpleNamespace(num_processes=1), **alone)
+    return Drawing(replace(run, data=Data(puzzles(), media)), session)  # type: ignore[arg-type]
+
+
+def test_only_questions_as_they_were_drawn_count_for_the_rates() -> None:
+    drawn = drawing(order="learnable")
+    next(drawn.rounds(1))
+    before = drawn.rates.of_samples()
+    drawn.saw([rolled(Pick(0, 0, 0, eased=1), "2, 1", signal=True)])
+    assert drawn.rates.of_samples().tolist() == before.tolist()
+    drawn.saw([rolled(Pick(0, 0, 0), "2, 1", signal=True)])
+    assert drawn.rates.of_samples()[0] > before[0]
+    drawn.saw([rolled(Pick(1, 0, 1), "1, 3", signal=True)])
+    assert drawn.rates.of_samples()[1] < before[1]
+
+
+def test_a_place_is_trained_on_by_the_group_that_has_signal_in_it() -> None:
+    drawn = drawing(groups="resample", rounds=2)
+    rounds = drawn.rounds(1)
+    first = next(rounds)
+    drawn.saw([rolled(pick, "x", signal=bool(pick.place)) for pick in first])
+    (again,) = next(rounds)
+    assert again.place == 0 and again.index not in {pick.index for pick in first}
+    drawn.saw([rolled(again, "x", signal=True)])
+    assert list(rounds) == []
+    tally = Tally()
+    assert [rollout.pick for rollout in drawn.select(1, tally)] == [first[1], again]
+    told = tally.means(SimpleNamespace(num_processes=1))  # type: ignore[arg-type]
+    assert told["train/groups_trained_on"] == 1.0 and told["train/rounds"] == 2.0
+    assert told["train/groups_with_signal"] == pytest.approx(2 / 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from reelgym.data.dataset import Dataset, Source, canonical, read_dataset, write_dataset
 from reelgym.data.files import make_folder
-from reelgym.data.messages import Clip, Message, Text
+from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation.rows import Line, Question, read_rows
@@ -20,15 +19,11 @@ from reelgym.evaluation.spec import Benchmark
 from reelgym.synthesis.labelled.build import bad_line
 from reelgym.synthesis.labelled.files import Videos
 from reelgym.synthesis.labelled.looking import look_at
-from reelgym.synthesis.labelled.samples import Looked
+from reelgym.synthesis.labelled.samples import MULTIPLE, Looked, medium_of, source_of
 from reelgym.tasks.benchmark import BenchmarkQuestion
-from reelgym.tasks.shown import model_size
-from reelgym.video import FrameSpec
 
 WORK = ".looked"
 """Hidden folder inside an unfinished dataset: what every video looked at so far gave."""
-
-_MULTIPLE = 28
 
 Placed = list[tuple[Question, tuple[str, ...]]]
 """Questions with the paths of the videos that they show, one after the other."""
@@ -44,10 +39,10 @@ class Shown:
 
     def __post_init__(self) -> None:
         """Refuse what shows nothing."""
-        if self.frames < 2 or not 0 < self.fps <= 1000 or self.max_pixels < _MULTIPLE**2:
+        if self.frames < 2 or not 0 < self.fps <= 1000 or self.max_pixels < MULTIPLE**2:
             raise RequestError(
                 f"frames={self.frames}, fps={self.fps:g}, max_pixels={self.max_pixels}: a clip has at least 2 frames, "
-                f"at a rate in (0, 1000], of at least {_MULTIPLE**2} pixels"
+                f"at a rate in (0, 1000], of at least {MULTIPLE**2} pixels"
             )
 
     @staticmethod
@@ -163,7 +158,7 @@ def _samples(
         seen = [Looked.of(result) for result in results]
         samples.append(sample_of(one, seen[0], how, seen[1:]))
         for path, shown in zip(paths, seen, strict=True):
-            sources.setdefault(shown.video.identity, _source(path, shown, videos))
+            sources.setdefault(shown.video.identity, source_of(path, shown, "test", videos))
     return samples, [sources[identity] for identity in sorted(sources)], unseen
 
 
@@ -177,7 +172,7 @@ def sample_of(one: Question, seen: Looked, how: Shown, then: Sequence[Looked] = 
         then: The videos that are shown after it.
     """
     video = seen.video
-    clips = [_clip(shown, how) for shown in (seen, *then)]
+    clips = [medium_of(shown, how.max_pixels) for shown in (seen, *then)]
     evidence: dict[str, Any] = {"kind": one.kind, "duration_seconds": video.duration_seconds}
     evidence |= {"options": list(one.options)} if one.options else {}
     evidence |= {"facts": one.facts} if one.facts else {}
@@ -191,27 +186,6 @@ def sample_of(one: Question, seen: Looked, how: Shown, then: Sequence[Looked] = 
         evidence=evidence,
         facets=one.facets,
         provenance={"source": video.identity, "file": one.file, "row": one.row},
-    )
-
-
-def _clip(seen: Looked, how: Shown) -> Clip:
-    size = model_size(seen.video.height, seen.video.width, None, how.max_pixels, _MULTIPLE)
-    return Clip(video=seen.video.identity, spec=FrameSpec(times=seen.instants, size=size), times=seen.times)
-
-
-def _source(path: str, seen: Looked, videos: Path) -> Source:
-    video = seen.video
-    return Source(
-        identity=video.identity,
-        path=Path(os.path.relpath(path, videos)).as_posix(),
-        split="test",
-        size_bytes=video.size_bytes,
-        duration_seconds=video.duration_seconds,
-        height=video.height,
-        width=video.width,
-        frame_rate=video.frame_rate,
-        codec=video.codec,
-        warnings=tuple(dict.fromkeys([*video.warnings, *seen.warnings])),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,10 +19,9 @@ from reelgym.synthesis.labelled.files import Videos
 from reelgym.synthesis.labelled.looking import look_at, noted
 from reelgym.synthesis.labelled.record import BadRecord, Draft, Reader, reader_of
 from reelgym.synthesis.labelled.rows import Numbered, rows
-from reelgym.synthesis.labelled.samples import Looked, sample_of
+from reelgym.synthesis.labelled.samples import Looked, sample_of, source_of
 from reelgym.synthesis.labelled.table import table_of
 from reelgym.tasks.labelled import Labelled
-from reelgym.video import Video
 
 WORK = ".import"
 """Hidden folder inside an unfinished dataset: the settings, and what every video looked at so far gave."""
@@ -162,7 +160,7 @@ class _Build:
         self.samples.append(sample)
 
     def sources(self, root: Path) -> list[Source]:
-        return [_source(path, looked, side, root) for _, (path, looked, side) in sorted(self._used.items())]
+        return [source_of(path, looked, side, root) for _, (path, looked, side) in sorted(self._used.items())]
 
 
 def bad_line(file: str, row: int, reason: str, boundary: str = "record") -> Line:
@@ -226,22 +224,6 @@ def _side(identity: str, share: float) -> Split:
     """Return the split of a source by the rule of `synthesize`: labels and puzzles of one video lie on one side."""
     drawn = int(hashlib.sha256(f"split {identity}".encode()).hexdigest()[:13], 16) / 16**13
     return "test" if drawn < share else "train"
-
-
-def _source(path: str, looked: Looked, split: str, root: Path) -> Source:
-    video: Video = looked.video
-    return Source(
-        identity=video.identity,
-        path=Path(os.path.relpath(path, root)).as_posix(),
-        split=split,
-        size_bytes=video.size_bytes,
-        duration_seconds=video.duration_seconds,
-        height=video.height,
-        width=video.width,
-        frame_rate=video.frame_rate,
-        codec=video.codec,
-        warnings=tuple(dict.fromkeys([*video.warnings, *looked.warnings])),
-    )
 
 
 def _fingerprint(path: Path) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from reelgym.data.dataset import canonical
+from reelgym.data.dataset import Source, canonical
 from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.data.sample import Sample, Split
 from reelgym.scoring.choice import LETTERS
@@ -28,7 +30,8 @@ ASKS = {
 }
 """What is said about the answer, by kind. Ours: one prompt for training and evaluation."""
 
-_MULTIPLE = 28
+MULTIPLE = 28
+"""Sides of frames are multiples of this: patches of any model here, merged two by two."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,10 +112,27 @@ def sample_of(
 def medium_of(looked: Looked, max_pixels: int) -> Image | Clip:
     """Return what is shown of a file: a picture, or a clip of a video, frames of at most `max_pixels`."""
     video = looked.video
-    size = model_size(video.height, video.width, None, max_pixels, _MULTIPLE)
+    size = model_size(video.height, video.width, None, max_pixels, MULTIPLE)
     if looked.still:
         return Image(video=video.identity, spec=FrameSpec(times=(0.0,), size=size, reader=STILL), time=0.0)
     return Clip(video=video.identity, spec=FrameSpec(times=looked.instants, size=size), times=looked.times)
+
+
+def source_of(path: str, looked: Looked, split: Split, root: Path) -> Source:
+    """Return the source of a dataset that a file below the folder of videos is."""
+    video = looked.video
+    return Source(
+        identity=video.identity,
+        path=Path(os.path.relpath(path, root)).as_posix(),
+        split=split,
+        size_bytes=video.size_bytes,
+        duration_seconds=video.duration_seconds,
+        height=video.height,
+        width=video.width,
+        frame_rate=video.frame_rate,
+        codec=video.codec,
+        warnings=tuple(dict.fromkeys([*video.warnings, *looked.warnings])),
+    )
 
 
 def asking(draft: Draft) -> str:
