@@ -114,7 +114,7 @@ def test_kills_over_tars_and_a_web_server_change_nothing(
             shard.addfile(about, io.BytesIO(b"{}"))
     out, whole = tmp_path / "ds", tmp_path / "whole"
     with served(tmp_path / "web") as address:
-        inputs = [tmp_path / "shard-000.tar", f"{address}/"]
+        inputs: list[Path | str] = [tmp_path / "shard-000.tar", f"{address}/"]
         # While a file is looked at; in the middle of noting a result; in the middle of writing the dataset.
         assert [cut(out, moment, *inputs) for moment in ("12", ".json@3", "samples-@1")] == [-9, -9, -9]
         assert not (out / "dataset.json").exists()
