@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reelgym import tasks
 from reelgym.data.messages import Image, Message, Text
 from reelgym.data.sample import Sample
-from reelgym.judges.reader import FrozenReader, Reader, leaks, question, relabelled, value
+from reelgym.judges.reader import FrozenReader, Reader, question, relabelled, value
 from reelgym.rewards.perception import Case, Verdict
 from reelgym.video import FrameSpec
 
@@ -104,12 +104,6 @@ def test_observations_are_read_greedily_in_rows_and_their_tokens_counted(monkeyp
 def test_what_is_not_answered_is_worth_less_than_chance() -> None:
     chance = tasks.get("mvp").chance(sample())["value"]
     assert value(sample(), "no idea") == pytest.approx(-chance / (1 - chance))
-
-
-def test_a_letter_on_a_line_of_its_own_is_a_leak() -> None:
-    asked = replace(sample(), task="labelled", answer="B", evidence={"kind": "choice", "options": ["a cat", "a dog"]})
-    assert leaks("It barks and wags its tail.\nB", asked)
-    assert not leaks("It barks and wags its tail.", asked)
 
 
 @pytest.mark.parametrize(

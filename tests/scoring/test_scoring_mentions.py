@@ -58,7 +58,7 @@ def test_a_stated_answer_is_found_in_every_form(text: str) -> None:
         "There are 2 dogs and 1 cat.",
         "At 0.5 s, 1.5 s and 2.5 s the ball bounces",
         "In the order 3, 1, 9 the ball rolls",  # There is no candidate 9,
-        "First 3, then 3 again and finally 1",  # none comes twice,
+        "First 3, then 3 and finally 1",  # none comes twice,
         "It goes 0, 1, 2",  # and none is called 0.
     ],
 )

@@ -89,7 +89,6 @@ def evaluate(
     from reelgym.evaluation.frames import budgeted
     from reelgym.evaluation.metrics import measure
     from reelgym.evaluation.probes import get
-    from reelgym.recipes import proving
     from reelgym.reports.report import report
 
     texts = checked(text_model, model)
