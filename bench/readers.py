@@ -242,10 +242,11 @@ def main() -> None:
         options["pool"] = Pool(options["workers"], seconds=3600)
         list(options["pool"].run(jobs_of([options["small"]], options) * options["workers"]))
         options["jobs"] = jobs_of(paths, options)
-    used, before = _cpu(), _children()
+    used, before, own = _cpu(), _children(), _waited("self")[1]
     begun = time.perf_counter()
     frames = ROWS[row](paths, options)
     seconds = time.perf_counter() - begun
+    own = _waited("self")[1] - own
     spent = [
         [now - then for now, then in zip(one, before[pid], strict=True)]
         for pid, one in _children().items()
@@ -256,25 +257,30 @@ def main() -> None:
     heavy = sorted({"torch", "transformers"} & set(sys.modules))
     found = {"seconds": seconds, "cpu_seconds": _cpu() - used, "frames": frames, "peak_bytes": _peak(), "heavy": heavy}
     if spent:
-        # Who was there last would have been done sooner by what it waited for a core that others had.
-        found["without_waiting"] = seconds - max(spent, key=sum)[1]
+        # On cores of their own: the busiest worker, and the time in which nobody had or wanted a core.
+        idle = max(0.0, seconds - max(map(sum, spent)) - own)
+        found["without_waiting"] = max(on for on, _ in spent) + idle
         found["spent"] = spent
     print(json.dumps(found))
 
 
 def _children() -> dict[str, tuple[float, float]]:
-    """Return {child process: (seconds on a core, seconds ready but waiting for one)}, where the system counts them."""
-    found: dict[str, tuple[float, float]] = {}
+    """Return {child process: what `_waited` says of it}; none where the system does not tell them."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-            children = file.read().split()
-        for pid in children:
-            with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
-                on, waiting = file.read().split()[:2]
-            found[pid] = int(on) / 1e9, int(waiting) / 1e9
+            return {pid: _waited(pid) for pid in file.read().split()}
     except OSError:
         return {}
-    return found
+
+
+def _waited(pid: str) -> tuple[float, float]:
+    """Return for how many seconds a process was on a core, and ready but waiting for one; 0 where nobody counts."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            on, waiting = file.read().split()[:2]
+    except OSError:
+        return 0.0, 0.0
+    return int(on) / 1e9, int(waiting) / 1e9
 
 
 def _cpu() -> float:
