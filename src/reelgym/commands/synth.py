@@ -37,6 +37,9 @@ def synth(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="[TASK.]KEY=VALUE", help="A setting of the task.")
     ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="tiny, 3b-24gb, 7b-80gb, paper: mvp's settings for `train mvp size=...`.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="local (processes here) or ray (a cluster).")] = "local",
     workers: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
     shard: Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts, for `merge`.")] = None,
@@ -68,7 +71,7 @@ def synth(
 
     wanted: dict[str, Any] = {
         "task": task,
-        "config": task_settings(task, settings or []),
+        "config": task_settings(task, [*_sized(size, task, settings or []), *(settings or [])]),
         "fps": _rate(fps),
         **{"per_video": per_video, "seed": seed, "split_share": test_share},
         **{"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard},
@@ -107,6 +110,27 @@ def merge(
     with Bars() as bars:
         made = join(shards, out, bars.stage("join shards"))
     _made(made, as_json)
+
+
+def _sized(size: str | None, task: str, settings: Sequence[str]) -> list[str]:
+    """Return what the puzzles of a size differ in from mvp's own, as `KEY=VALUE`; what is set stays as it is set."""
+    if size is None:
+        return []
+    from dataclasses import fields
+
+    from reelgym.errors import unknown
+    from reelgym.recipes.mvp import PUZZLES
+    from reelgym.tasks.mvp import MVPConfig
+
+    if size not in PUZZLES:
+        raise unknown("size", size, PUZZLES)
+    if task != "mvp":
+        raise RequestError(f"--size {size} is for --task mvp, not {task}: give its settings with --set")
+    plain, wanted = MVPConfig(), PUZZLES[size]
+    given = {item.partition("=")[0].removeprefix("mvp.") for item in settings}
+    changed = {one.name: getattr(wanted, one.name) for one in fields(MVPConfig)}
+    differing = {name: value for name, value in changed.items() if value != getattr(plain, name)}
+    return [f"{name}={value}" for name, value in differing.items() if name not in given]
 
 
 def _rate(fps: str | None) -> Any:

@@ -13,6 +13,7 @@ from reelgym.commands.options import Json, Unsafe
 from reelgym.terminal import Bars, Stage, Stop, leave_if, print_json, say, table
 
 if TYPE_CHECKING:
+    from reelgym.recipes.resolve import Resolved
     from reelgym.training.config import RLRun, SFTRun
 
 
@@ -48,6 +49,7 @@ def train(
         if as_json:
             return print_json([dict(zip(("key", "value", "origin"), row, strict=True)) for row in rows])
         return table(f"recipe {resolved.name}", ("setting", "value", "from"), rows)
+    say(_reason(resolved))
     folder = out or Path("runs", Path(recipe.rpartition(":")[2]).stem)
     if not unsafe:
         _examine(resolved.run.policy, folder)
@@ -69,6 +71,16 @@ def _examine(model: str, folder: Path) -> None:
 
     if _speaks() and checkpoint.latest(folder) is None:
         say(gate.require(model, proving.cache_folder()))
+
+
+def _reason(resolved: Resolved) -> str:
+    """Return why the recipe has the size it has; nothing for a recipe without sizes."""
+    from reelgym.recipes.sizes import choose
+
+    if "size" not in resolved.arguments:
+        return ""
+    settings = resolved.run.origin.get("settings", {})
+    return choose(resolved.run.policy, str(settings.get("size", "auto"))).reason
 
 
 def _train(run: SFTRun | RLRun, folder: Path, progress: Stage, stop: Stop) -> None:

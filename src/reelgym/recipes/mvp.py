@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 from reelgym.algorithms import GRPO
 from reelgym.data.sample import Split
-from reelgym.errors import RequestError, unknown
+from reelgym.data.templates import is_tagged
+from reelgym.errors import RequestError
 from reelgym.recipes import proving, recipe
 from reelgym.recipes.inputs import Later, dataset
+from reelgym.recipes.sizes import Size, choose
+from reelgym.tasks.mvp import MVPConfig
 from reelgym.training.config import Data, RLConfig, RLRun, mvp_rubric
-
-Size = Literal["auto", "tiny", "3b-24gb", "7b-80gb"]
 
 _HUB = RLConfig(
     steps=500,
@@ -22,12 +22,15 @@ _HUB = RLConfig(
     group_size=8,
     max_completion_tokens=512,
     eval_tokens=512,
+    temperature=1.0,
+    kl_coef=0.0,
     eval_every=50,
     save_every=50,
     micro_batch_tokens=8192,
     gradient_checkpointing=True,
     lora_rank=32,
     lora_alpha=64,
+    sampler="local",
     groups="drop",
 )
 
@@ -58,8 +61,29 @@ SIZES: dict[str, RLConfig] = {
         lora_rank=64,
         lora_alpha=128,
     ),
+    "paper": replace(
+        _HUB,
+        lr=1e-6,
+        max_completion_tokens=1024,
+        eval_tokens=1024,
+        micro_batch_tokens=16384,
+        lora_rank=0,
+        lora_alpha=RLConfig().lora_alpha,
+    ),
 }
-"""Settings by what there is to train on. All are ours: the paper's hyperparameters were not published."""
+"""Settings by what there is to train on. All are ours: the paper's hyperparameters were not published. `paper` trains
+all weights of the language model, at the rate and group size that papers beside it share (G 8, lr 1e-6, no KL)."""
+
+OBSERVED_TOKENS = 1024
+"""Cap of a completion that holds an observation, for the sizes that are no toys."""
+
+PUZZLES = {
+    "tiny": proving.PUZZLE,
+    "3b-24gb": MVPConfig(frames=16, hidden=3, distractors=3, max_pixels=128 * 28 * 28),
+    "7b-80gb": MVPConfig(frames=16, hidden=3, distractors=3, max_pixels=128 * 28 * 28),
+    "paper": MVPConfig(frames=16, hidden=3, distractors=3, max_pixels=128 * 28 * 28),
+}
+"""What puzzles a size is meant for (N, K, l, pixels of a frame); `reelgym synth --size NAME` cuts them. Ours."""
 
 EVAL_SAMPLES = 96
 """Held-out samples answered at every evaluation while training."""
@@ -72,7 +96,7 @@ def mvp(*, model: str = "tiny", data: str = "", size: Size = "auto", variant: st
     Args:
         model: What to start from: `tiny`, a hub name, a folder, a run.
         data: Dataset folder made by `reelgym synth`; the embedded world where empty and the size is tiny.
-        size: `tiny`, `3b-24gb` or `7b-80gb`; `auto` is `tiny` for the embedded models and `3b-24gb` for all others.
+        size: `tiny`, `3b-24gb`, `7b-80gb` or `paper` (see `SIZES`); `auto` is that of the model.
         variant: Instruction appended to each question: `tagged` or `direct`.
         seed: Of order, sampling and rendered videos.
     """
@@ -90,16 +114,21 @@ def mvp(*, model: str = "tiny", data: str = "", size: Size = "auto", variant: st
         variant=variant,
         rubric=mvp_rubric(variant),
         algorithm=GRPO(),
-        config=replace(SIZES[chosen], seed=seed),
+        config=config_of(chosen, variant, seed),
     )
 
 
 def size_of(model: str, size: Size) -> str:
-    """Return the key of `SIZES`: as asked, or by the model's name where `size` is `auto`."""
-    chosen = ("tiny" if model.startswith("tiny") else "3b-24gb") if size == "auto" else size
-    if chosen not in SIZES:
-        raise unknown("size", chosen, SIZES)
-    return chosen
+    """Return the key of `SIZES`: as asked, or by the model where `size` is `auto`; see `sizes.choose`."""
+    return choose(model, size, SIZES).size
+
+
+def config_of(size: str, variant: str, seed: int) -> RLConfig:
+    """Return the settings of a size: a completion that holds an observation has room for it."""
+    config = replace(SIZES[size], seed=seed)
+    if size == "tiny" or not is_tagged(variant):
+        return config
+    return replace(config, max_completion_tokens=OBSERVED_TOKENS, eval_tokens=OBSERVED_TOKENS)
 
 
 def world_data(split: Split, videos: int, per_video: int, seed: int) -> Data:

@@ -17,7 +17,8 @@ from reelgym.judges.reader import question, relabelled
 from reelgym.recipes import cold_start as seeing
 from reelgym.recipes import proving, recipe
 from reelgym.recipes.inputs import Later, dataset
-from reelgym.recipes.mvp import EVAL_SAMPLES, SIZES, Size, size_of, world_data
+from reelgym.recipes.mvp import EVAL_SAMPLES, config_of, size_of, world_data
+from reelgym.recipes.sizes import Size
 from reelgym.rewards import (
     Accuracy,
     Case,
@@ -117,7 +118,7 @@ def videop2r(
     *,
     model: str = "tiny",
     data: str = "",
-    size: Literal["auto", "tiny", "3b-24gb", "7b-80gb", "paper"] = "auto",
+    size: Size = "auto",
     judge_url: str = "",
     judge_model: str = "",
     blind_judge: bool = False,
@@ -147,8 +148,9 @@ def videop2r(
         cross: Share of the reasoning's advantage that observation tokens take too (ours).
         seed: Of order, sampling and rendered videos.
     """
-    config = replace(PAPER if size == "paper" else SIZES[size_of(model, size)], seed=seed)
-    tiny = size == "tiny" or (size == "auto" and model.startswith("tiny"))
+    chosen = size_of(model, size)
+    config = replace(PAPER, seed=seed) if chosen == "paper" else config_of(chosen, "videop2r", seed)
+    tiny = chosen == "tiny"
     if perception and not (judge_url and judge_model):
         raise RequestError(
             "videop2r rewards perception by a judge: give judge_url=URL and judge_model=NAME, or perception=false; "
@@ -201,6 +203,7 @@ def process_mvp(
         seed: Of order, sampling and rendered videos.
     """
     chosen = size_of(model, size)
+    config = config_of(chosen, "tagged", seed)
     if perception and data and not untried:
         raise RequestError(
             f"the reader cannot be tried on {data}: its gold observations are not known. "
@@ -212,9 +215,9 @@ def process_mvp(
         eval_data=dataset(data, "test", EVAL_SAMPLES, seed) if data else world_data("test", 32, 3, seed),
         rubric=process_rubric(perception=perception, reasoning=reasoning, length=chosen != "tiny"),
         algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
-        judge=Reader(max_tokens=SIZES[chosen].max_completion_tokens) if perception else None,
+        judge=Reader(max_tokens=config.max_completion_tokens) if perception else None,
         gold=Later(_gold, "test", 32, 3, seed) if perception and not data else None,
-        config=replace(SIZES[chosen], seed=seed),
+        config=config,
     )
 
 

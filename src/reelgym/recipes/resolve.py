@@ -207,7 +207,8 @@ def _causes(name: str, function: Callable[..., Any], arguments: dict[str, Any], 
             causes.setdefault(key, []).append(key)
             continue
         changed = [k for k, leaf in now.items() if k not in before or before[k].value != leaf.value]
-        if not changed and before.keys() <= now.keys():
+        # To name what would be chosen anyway is no mistake.
+        if not changed and before.keys() <= now.keys() and default != "auto":
             raise RequestError(
                 f"{key}={value} changes nothing in recipe {name!r} beside its other settings; leave it out"
             )

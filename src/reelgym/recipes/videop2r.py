@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from reelgym.data.form import contents
 from reelgym.data.sample import Sample
@@ -11,9 +11,8 @@ from reelgym.data.templates import INSTRUCTIONS, Variant, with_instruction
 from reelgym.errors import RequestError, unknown
 from reelgym.recipes import proving, recipe
 from reelgym.recipes.inputs import Later
+from reelgym.recipes.sizes import Size, choose
 from reelgym.training.config import Data, Example, SFTConfig, SFTRun
-
-Size = Literal["auto", "tiny", "3b-24gb", "7b-80gb", "paper"]
 
 _PAPER = SFTConfig(
     # Published: one epoch over 162,062 chains, batch 8, gradients of 2 batches added up: 16 examples a step.
@@ -70,15 +69,13 @@ def videop2r_sft(
         model: What to start from: `tiny`, a hub name, a folder, a run.
         data: Dataset folder of `reelgym cot`, or of `reelgym import` where the records hold chains; the embedded
             world's gold chains where empty and the model is tiny.
-        size: `tiny`, `3b-24gb`, `7b-80gb` or `paper`; `auto` is `tiny` for the embedded models, else `3b-24gb`.
+        size: `tiny`, `3b-24gb`, `7b-80gb` or `paper`; `auto` is that of the model.
         prompt: Instruction of the questions; `auto` is the one the chains were written under, else `videop2r`.
         observations: Whether chains keep their observation; without, SFT is process-agnostic (the paper's ablation).
         seed: Of order and rendered videos.
     """
-    tiny = model.startswith("tiny")
-    chosen = ("tiny" if tiny else "3b-24gb") if size == "auto" else size
-    if chosen not in SIZES:
-        raise unknown("size", chosen, SIZES)
+    chosen = choose(model, size, SIZES).size
+    tiny = chosen == "tiny"
     if prompt != "auto" and prompt not in INSTRUCTIONS:
         raise unknown("prompt", prompt, ["auto", *INSTRUCTIONS])
     if not data and not tiny:
