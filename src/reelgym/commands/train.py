@@ -34,6 +34,9 @@ def train(
         bool, typer.Option("--show", help="Print every setting and where it comes from; train nothing.")
     ] = False,
     unsafe: Unsafe = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Memory, time and disk, and 8 groups rolled out; train nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Any stage: SFT, RL. Repeat the command to resume; the first Ctrl-C finishes the step and saves.
@@ -50,6 +53,10 @@ def train(
             return print_json([dict(zip(("key", "value", "origin"), row, strict=True)) for row in rows])
         return table(f"recipe {resolved.name}", ("setting", "value", "from"), rows)
     say(_reason(resolved))
+    if dry_run:
+        from reelgym.commands.train_plan import plan
+
+        return plan(resolved.run, as_json)
     folder = out or Path("runs", Path(recipe.rpartition(":")[2]).stem)
     if not unsafe:
         _examine(resolved.run.policy, folder)

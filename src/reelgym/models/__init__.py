@@ -5,6 +5,6 @@ tower once per prompt, hidden states with features in place, logits, and text. I
 """
 
 from reelgym.models.base import Family, Features, Policy, Prompt
-from reelgym.models.loading import load
+from reelgym.models.loading import load, shape_of
 
-__all__ = ["Family", "Features", "Policy", "Prompt", "load"]
+__all__ = ["Family", "Features", "Policy", "Prompt", "load", "shape_of"]

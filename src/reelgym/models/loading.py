@@ -99,6 +99,29 @@ def place_of(name: str) -> Path | None:
     return Path(found).parent if found else None
 
 
+def shape_of(name: str) -> Any:
+    """Return a model's class with its shapes and no weights, on the meta device; its config alone is read.
+
+    Args:
+        name: As `load` takes it; an adapter or a run of one stands for its base.
+
+    Raises:
+        RequestError: There is no such model, or of no known family.
+    """
+    if name in NAMES:
+        return build(NAMES[name]).model
+    folder = resolve(name)
+    if (base := _read(Path(folder) / "adapter_config.json").get("base_model_name_or_path")) is not None:
+        return shape_of(str(base))
+    config = _told(name, lambda: _config(folder))
+    if config.model_type not in FAMILIES:
+        raise RequestError(
+            f"{name} is of type {config.model_type!r}, which has no adapter. Known: {', '.join(FAMILIES)}"
+        )
+    with torch.device("meta"), quiet():
+        return FAMILIES[config.model_type]().model_class()._from_config(config)
+
+
 def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
     if (Path(folder) / "adapter_config.json").is_file():
         return _open_adapter(folder, source, dtype)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch.distributed.tensor import DTensor
@@ -151,20 +151,14 @@ class Budget:
 
 
 def sizes(policy: Policy, config: TrainConfig, tokens: int, *, reference: bool) -> dict[str, tuple[float, str]]:
-    """Return (bytes, settings that shrink it) of each part of an update of one row of `tokens`; an estimate, ours.
-
-    Activations are counted as the tensors a layer keeps for its backward pass: 10 of the model's width, 3 of the inner
-    one, and with checkpointing one of the width for every layer and all of them for one.
-    """
+    """Return (bytes, settings that shrink it) of each part of an update of one row of `tokens`; an estimate, ours."""
     parameters = list(policy.model.parameters())
     trained = sum(p.numel() * p.element_size() for p in parameters if p.requires_grad)
     whole = sum(p.numel() * p.element_size() for p in parameters)
     text = policy.model.config.get_text_config()
-    width, layers = text.hidden_size, text.num_hidden_layers
     # Under autocast a GPU keeps activations in 16 bits.
     bytes_each = 2 if policy.device.type == "cuda" else parameters[0].element_size()
-    layer = bytes_each * (10 * width + 3 * getattr(text, "intermediate_size", 4 * width))
-    kept = layers * bytes_each * width + layer if config.gradient_checkpointing else layers * layer
+    kept = kept_per_token(text, bytes_each, recompute=config.gradient_checkpointing)
     shorter = "lower max_prompt_tokens (fewer or smaller frames) or the cap of completions"
     again = shorter if config.gradient_checkpointing else f"set gradient_checkpointing=true, or {shorter}"
     smaller = "take a smaller model" if config.lora_rank else "set lora_rank=16 (the base is then kept in bf16)"
@@ -175,3 +169,25 @@ def sizes(policy: Policy, config: TrainConfig, tokens: int, *, reference: bool) 
         "activations": (float(tokens * kept), again),
         "logits": (3.0 * 4 * packing.LOGIT_CELLS, "take a model with a smaller vocabulary"),
     }
+
+
+def kept_per_token(text: Any, bytes_each: int, *, recompute: bool) -> int:
+    """Return the bytes that the layers keep of a token for their backward pass; a count of tensors, ours.
+
+    A layer keeps 11 of the model's width and 4 of the inner one; with checkpointing one of the width is kept for every
+    layer, and all of them for one.
+
+    Args:
+        text: The config of the language model.
+        bytes_each: Of a number.
+        recompute: Whether layers are run again in the backward pass.
+    """
+    width, layers = text.hidden_size, text.num_hidden_layers
+    layer = layer_per_token(text, bytes_each)
+    return layers * bytes_each * width + layer if recompute else layers * layer
+
+
+def layer_per_token(text: Any, bytes_each: int) -> int:
+    """Return the bytes that one layer keeps of a token; see `kept_per_token`."""
+    inner: int = getattr(text, "intermediate_size", 4 * text.hidden_size)
+    return int(bytes_each * (11 * text.hidden_size + 4 * inner))

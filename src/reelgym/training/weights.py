@@ -33,7 +33,7 @@ def prepare(policy: Policy, config: TrainConfig) -> None:
     """
     policy.model.eval()
     policy.model.requires_grad_(True)
-    tower = _tower(policy)
+    tower = tower_of(policy.model)
     if not config.train_tower and tower is not None:
         tower.requires_grad_(False)
     if not config.lora_rank:
@@ -118,6 +118,7 @@ class Reference:
                 self._policy.model.enable_adapters()
 
 
-def _tower(policy: Policy) -> nn.Module | None:
-    tower = getattr(getattr(policy.model, "model", None), "visual", None)
+def tower_of(model: nn.Module) -> nn.Module | None:
+    """Return the vision tower with its merger, None where there is none."""
+    tower = getattr(getattr(model, "model", None), "visual", None)
     return tower if isinstance(tower, nn.Module) else None
