@@ -77,7 +77,7 @@ def test_the_estimate_of_an_update_is_near_its_measured_peak(recompute: bool) ->
     found = estimate(policy.model, replace(rl_run(), config=config), len(prompt), cuda=False)
     always = found.parts["weights"] + found.parts["optimizer"] + found.parts["gradients"]
     told = found.update - always
-    assert 0.7 < told / live.peak < 1.4, (told, live.peak)
+    assert 0.8 < told / live.peak < 1.25, (told, live.peak)
 
 
 @pytest.mark.parametrize("rank", [0, 4])

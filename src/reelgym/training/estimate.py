@@ -47,10 +47,10 @@ class Estimate:
         return max(self.rollout, self.update)
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return part and GiB as text, the peak last."""
-        found = [(name, f"{size / GIB:.2f} GiB") for name, size in self.parts.items() if size]
+        """Return part and size as text, the peak last."""
+        found = [(name, _spoken(size)) for name, size in self.parts.items() if size]
         held = "the update" if self.update >= self.rollout else "the rollout"
-        return [*found, (f"peak (of {held})", f"{self.peak / GIB:.2f} GiB")]
+        return [*found, (f"peak (of {held})", _spoken(self.peak))]
 
 
 def estimate(model: nn.Module, run: RLRun | SFTRun, prompt_tokens: int, *, cuda: bool) -> Estimate:
@@ -102,6 +102,10 @@ def estimate(model: nn.Module, run: RLRun | SFTRun, prompt_tokens: int, *, cuda:
         # Logits are gone when the first layer runs again.
         update -= min(parts["logits"], tokens * layer_per_token(text, compute_bytes))
     return Estimate(parts, rollout, update)
+
+
+def _spoken(size: int) -> str:
+    return f"{size / GIB:.2f} GiB" if size >= GIB // 10 else f"{size / (GIB >> 10):.1f} MiB"
 
 
 def _count(module: nn.Module) -> int:

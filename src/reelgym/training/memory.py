@@ -174,8 +174,8 @@ def sizes(policy: Policy, config: TrainConfig, tokens: int, *, reference: bool) 
 def kept_per_token(text: Any, bytes_each: int, *, recompute: bool) -> int:
     """Return the bytes that the layers keep of a token for their backward pass; a count of tensors, ours.
 
-    A layer keeps 11 of the model's width and 4 of the inner one; with checkpointing one of the width is kept for every
-    layer, and all of them for one.
+    A layer keeps 11 of the model's width and 4 of the inner one. With checkpointing one of the width is kept for every
+    layer, and for one layer all of them with two of each for its gradients.
 
     Args:
         text: The config of the language model.
@@ -183,8 +183,8 @@ def kept_per_token(text: Any, bytes_each: int, *, recompute: bool) -> int:
         recompute: Whether layers are run again in the backward pass.
     """
     width, layers = text.hidden_size, text.num_hidden_layers
-    layer = layer_per_token(text, bytes_each)
-    return layers * bytes_each * width + layer if recompute else layers * layer
+    layer, inner = layer_per_token(text, bytes_each), getattr(text, "intermediate_size", 4 * width)
+    return int(bytes_each * (layers * width + 2 * width + 2 * inner) + layer if recompute else layers * layer)
 
 
 def layer_per_token(text: Any, bytes_each: int) -> int:
