@@ -197,6 +197,14 @@ def test_a_page_of_thousands_of_questions_stays_small_and_holds_them_all(questio
     assert len(blocks.about) + sum(len(text) for _, text in blocks.packs) < 1_500_000
 
 
+def test_more_questions_than_a_page_can_carry_are_counted(questions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reelgym.reports.questions.MOST_LISTED", 10)
+    one = asked(questions, A, lambda n: True)
+    made = book({"one": one}, ["one"], Shelf(missing="gone"), names={"one": "one"}, where="")
+    assert len(made.items) == len(made.rows) == len(made.texts) == 10
+    assert made.note == "The first 10 of 24 questions are in this page. gone"
+
+
 def test_a_comparison_says_who_is_better_what_differs_and_where_they_disagree(questions: Path, tmp_path: Path) -> None:
     stored = three(questions)
     chosen = {"x:large": stored["large"], "y:small": stored["small"]}

@@ -24,6 +24,9 @@ from reelgym.synthesis.audit import SOLVED
 MOST_FILTERED = 6
 """Models, and probes of the first, that have a filter of their own."""
 
+MOST_LISTED = 5000
+"""Questions in one page at most: more make it slow to open. Ours."""
+
 TITLE, SEARCHED = 110, 1500
 """Letters of a row's title, and of each reply that a search looks into."""
 
@@ -67,6 +70,7 @@ def book(
     """
     replies: Replies = {name: results.by_id(one.rows) for name, one in stored.items()}
     ids = list(dict.fromkeys(row.id for name in (*shown, *stored) for row in stored[name].rows))
+    asked, ids = len(ids), ids[:MOST_LISTED]
     disagree = [one for one in ids if _agreement(one, shown, replies) == DISAGREE]
     held = _Held(
         stored=stored,
@@ -85,8 +89,12 @@ def book(
         choices=tuple(_choices(held, ids)),
         sorts=_sorts(ids, shown, replies),
         frames=held.gallery.frames,
-        note=_note(len(ids), held.gallery, where) if shelf.media is not None else shelf.missing,
+        note=_listed(asked, len(ids)) + (_note(len(ids), held.gallery, where) if shelf.media else shelf.missing),
     )
+
+
+def _listed(asked: int, count: int) -> str:
+    return "" if asked == count else f"The first {count:,} of {asked:,} questions are in this page. "
 
 
 def _note(count: int, gallery: Gallery, where: str) -> str:
@@ -199,7 +207,7 @@ def _choices(held: _Held, ids: Sequence[str]) -> Iterator[Choice]:
 def _facets(ids: Sequence[str], rows: Sequence[Row]) -> Iterator[Choice]:
     place = {one: at for at, one in enumerate(ids)}
     facets: dict[str, Coder] = {}
-    told = {row.id: row.facets for row in rows}
+    told = {row.id: row.facets for row in rows if row.id in place}
     for one in sorted(told, key=place.__getitem__):
         for facet, value in told[one].items():
             facets.setdefault(facet, Coder()).add(place[one], value)
