@@ -73,14 +73,17 @@ class HeldOut:
 
         The seen pass is that of `measure`, where that was of the same weights; `forget` says that it was not.
         """
+        # A judge may cost money: it is asked at evaluations alone.
+        if self._run.judge is not None and any(sample.task not in tasks.names() for sample in self._slice):
+            return {}
         seen, blind = self._seen, Tally()
         if seen is None:
             tally = Tally()
-            for group in self._unjudged(self._session.mine(self._slice)):
+            for group in self._groups(self._session.mine(self._slice)):
                 self._look(group, tally)
             seen = tally.means(self._session.accelerator)
         shown = [grey for sample in self._session.mine(self._slice) if (grey := blinded(sample)) is not None]
-        for group in self._unjudged(shown):
+        for group in self._groups(shown):
             blind.add("blind", _worth(group, self._run)[0])
         spread = max(0.0, seen["squares"] - seen["score"] ** 2)
         found = {name: value for name, value in seen.items() if name != "squares"}
@@ -99,11 +102,6 @@ class HeldOut:
             replies = self._complete(self._inputs, chunk, n=1, params=params, streams=None)
             found += [Group(sample=one, trajectories=made) for one, made in zip(chunk, replies, strict=True)]
         return found
-
-    def _unjudged(self, samples: Sequence[Sample]) -> Sequence[Group]:
-        """Return the replies; a judge, who may cost money, is asked only where the task itself has no score."""
-        found = self._groups(samples)
-        return found if all(sample.task in tasks.names() for sample in samples) else self._judged(found)
 
     def _look(self, group: Group, tally: Tally) -> None:
         value, valid, chance = _worth(group, self._run)
