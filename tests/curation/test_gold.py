@@ -1,4 +1,4 @@
-from reelgym.curation import gold_reply
+from reelgym.curation import gold_reply, habit_reply
 from reelgym.data.sample import Sample
 
 SAMPLE = Sample(
@@ -21,3 +21,9 @@ def test_a_number_follows_the_state_it_names() -> None:
 
 def test_the_direct_reply_is_the_answer_alone() -> None:
     assert gold_reply(SAMPLE, WORDS.__getitem__, "direct") == "3, 1"
+
+
+def test_a_habit_looks_as_gold_does_and_takes_the_first_numbers() -> None:
+    assert habit_reply(SAMPLE, WORDS.__getitem__) == (
+        "<observation> a1 b1 | e1 | d1 1 h8 2 c1 3</observation><think> d1 1 h8 2</think><answer>1, 2</answer>"
+    )

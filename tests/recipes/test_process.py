@@ -11,13 +11,15 @@ import pytest
 
 from reelgym import tasks
 from reelgym.algorithms import GRPO, PAGRPO
-from reelgym.data.messages import Message, Text
+from reelgym.data.messages import Clip, Message, Text
 from reelgym.data.sample import Sample
 from reelgym.data.segments import segment
+from reelgym.data.templates import with_instruction
 from reelgym.data.trajectory import Group, Trajectory, Turn
 from reelgym.errors import RequestError
-from reelgym.recipes.process import PAPER, process_mvp, process_rubric, reader_example, videop2r
+from reelgym.recipes.process import PAPER, process_mvp, process_rubric, question_example, reader_example, videop2r
 from reelgym.rewards.perception import LEDGER, Verdict
+from reelgym.video import FrameSpec
 
 SAMPLE = Sample(
     id="s",
@@ -128,6 +130,14 @@ def test_a_reader_learns_the_new_numbers_of_what_the_gap_shows() -> None:
         assert made.reply == f"<think> c3 {c3} d4 {d4}</think><answer>{c3}, {d4}</answer>"
         seen.add((d4, c3, f6))
     assert len(seen) > 2
+
+
+def test_a_question_s_example_names_what_each_frame_shows_and_then_the_letter() -> None:
+    clip = Clip(video="v", spec=FrameSpec(fps=1.0), times=(0.0, 2.5))
+    asked = replace(SAMPLE, messages=(Message("user", (clip, Text("Where?\nA. a1\nB. h8"))),), answer="B")
+    made = question_example(asked, {0.0: "a1", 2.5: "h8"}.__getitem__)
+    assert made.reply == "<observation> a1 h8</observation><think> B</think><answer>B</answer>"
+    assert made.messages == with_instruction(asked.messages, "tagged")
 
 
 def test_videop2r_s_ablations_are_one_switch_each() -> None:

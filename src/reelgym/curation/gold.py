@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from reelgym.data.sample import Sample
@@ -27,14 +27,29 @@ def gold_reply(sample: Sample, word: Callable[[float], str], variant: Variant) -
 
     Reference: the three tags are VideoP2R's (Jiang et al., arXiv 2511.11113); the wording is ours.
     """
-    answer = ", ".join(map(str, sample.answer))
-    if variant == "direct":
-        return answer
+    return ", ".join(map(str, sample.answer)) if variant == "direct" else _chain(sample, word, sample.answer)
+
+
+def habit_reply(sample: Sample, word: Callable[[float], str]) -> str:
+    """Return a chain of thought that looks and then does not think: it takes the first candidates by their numbers.
+
+    The observation is `gold_reply`'s own. A model taught more of these chains than of gold ones answers by habit under
+    greedy decoding and by looking in some of its samples, which is what a reward for the answer can tell apart. Ours.
+
+    Args:
+        sample: A sample of the task `mvp`.
+        word: From a time in seconds to one short word for what the video shows then.
+    """
+    return _chain(sample, word, range(1, len(sample.answer) + 1))
+
+
+def _chain(sample: Sample, word: Callable[[float], str], picked: Sequence[int]) -> str:
     before, after = sample.evidence["context_times"]
     pool = sample.evidence["candidate_times"]
     seen = " ".join(f"{word(time)} {number}" for number, time in enumerate(pool, start=1))
     context = " | ".join(" ".join(word(time) for time in times) for times in (before, after))
-    order = " ".join(f"{word(pool[number - 1])} {number}" for number in sample.answer)
+    order = " ".join(f"{word(pool[number - 1])} {number}" for number in picked)
+    answer = ", ".join(map(str, picked))
     return f"<observation> {context} | {seen}</observation><think> {order}</think><answer>{answer}</answer>"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from reelgym.curation import drill_reply, gold_reply
+from reelgym.curation import drill_reply, gold_reply, habit_reply
 from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
 from reelgym.data.templates import Variant, with_instruction
@@ -29,6 +29,7 @@ def cold_start(
     steps: int = 500,
     direct_every: int = 8,
     drills: int = 0,
+    habit: float = 0.0,
     lr: float = 1e-3,
     seed: int = 0,
 ) -> SFTRun:
@@ -45,12 +46,14 @@ def cold_start(
         direct_every: Every so manieth example asks for the bare answer instead of the tagged one.
         drills: Text-only drills in copying (`curation.drill_reply`) among the examples; their share sets how many of a
             step's examples they are. A step then has 64 examples instead of 32.
+        habit: Share of the tagged examples whose reasoning goes by habit instead of by what was seen
+            (`curation.habit_reply`): above a half, the model can reason and does not, until a reward asks for it.
         lr: Peak learning rate.
         seed: Of videos, puzzles and order.
     """
     return SFTRun(
         policy=model,
-        data=Later(_examples, videos, per_video, direct_every, drills, seed),
+        data=Later(_examples, videos, per_video, direct_every, drills, habit, seed),
         config=SFTConfig(
             steps=steps,
             lr=lr,
@@ -110,20 +113,27 @@ def ground(videos: int = VIDEOS, per_video: int = PER_VIDEO, seed: int = 0) -> p
     return proving.prepare(place, split="train", videos=videos, per_video=per_video, seed=SEEDS_FROM + seed)
 
 
-def _examples(videos: int, per_video: int, direct_every: int, drills: int, seed: int) -> Data:
+def _examples(videos: int, per_video: int, direct_every: int, count: int, habit: float, seed: int) -> Data:
     found = ground(videos, per_video, seed)
-    examples = []
+    every = examples(found, direct_every=direct_every, habit=habit, seed=seed)
+    return Data(every + drills(count, seed), found.dataset.media(proving.store()))
+
+
+def examples(found: proving.Ground, *, direct_every: int, habit: float, seed: int) -> list[Example]:
+    """Return puzzles with their replies, for `cold_start` and what comes after it: see there."""
+    made, rng = [], Random(f"habit {seed}")
     for index, sample in enumerate(told_apart(found)):
         variant: Variant = "direct" if index % direct_every == 0 else "tagged"
-        reply = gold_reply(sample, found.word(sample), variant)
-        examples.append(Example(with_instruction(sample.messages, variant), reply))
-    return Data(examples + _drills(drills, seed), found.dataset.media(proving.store()))
+        by_habit = variant == "tagged" and rng.random() < habit
+        reply = habit_reply(sample, found.word(sample)) if by_habit else gold_reply(sample, found.word(sample), variant)
+        made.append(Example(with_instruction(sample.messages, variant), reply))
+    return made
 
 
-def _texts(videos: int, per_video: int, drills: int, seed: int) -> Data:
+def _texts(videos: int, per_video: int, count: int, seed: int) -> Data:
     found = ground(videos, per_video, seed)
-    examples = [Example(QUESTION, gold_reply(one, found.word(one), "tagged")) for one in told_apart(found)]
-    return Data(examples + _drills(drills, seed), found.dataset.media(proving.store()))
+    chains = [Example(QUESTION, gold_reply(one, found.word(one), "tagged")) for one in told_apart(found)]
+    return Data(chains + drills(count, seed), found.dataset.media(proving.store()))
 
 
 def told_apart(found: proving.Ground) -> list[Sample]:
@@ -136,7 +146,7 @@ def told_apart(found: proving.Ground) -> list[Sample]:
     return kept
 
 
-def _drills(count: int, seed: int) -> list[Example]:
+def drills(count: int, seed: int) -> list[Example]:
     """Return drills of both forms in turn: long ones for copying, and ones like a puzzle's reply."""
     rng = Random(seed)
     forms: tuple[dict[str, int], ...] = ({}, {"pairs": 5, "picks": 3, "context": 5})
