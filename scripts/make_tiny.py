@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from reelgym.curation.states import SQUARES, frame_states
 from reelgym.models import load
@@ -22,11 +23,17 @@ from reelgym.recipes import proving
 from reelgym.recipes.cold_start import cold_start, ground, read
 from reelgym.recipes.process import process_cold_start
 from reelgym.training import sft
+from reelgym.training.config import SFTRun
 from reelgym.training.look import Seen, pretrain_tower
 
-SEE = {"steps": 1000, "drills": 16_000}
-"""Frames to squares, squares to numbers. What follows mixes in reading, questions and habits at a falling rate: see
-`recipes.process.process_cold_start`."""
+STAGES: tuple[tuple[str, Callable[..., SFTRun], dict[str, Any]], ...] = (
+    ("see", cold_start, {"steps": 1000, "drills": 16_000}),
+    ("mix", process_cold_start, {"steps": 300}),
+    ("reason", process_cold_start, {"steps": 1000, "sight": False, "lr": 1e-3}),
+    ("model", process_cold_start, {"steps": 250}),
+)
+"""After `look` and `read`: frames to squares, then squares to numbers from text alone, then everything at once. The
+first mix came before we knew that reasoning wanted the most steps; it is kept because the packaged weights had it."""
 
 
 def told(name: str) -> Callable[[int, int], None]:
@@ -57,12 +64,12 @@ def main() -> None:
     sys.stderr.write(f"the tower names {right:.1%} of the squares\n")
     policy.save(out / "looked")
     folder = sft.train(read(model=str(out / "looked")), out / "read", told("read"))
-    folder = sft.train(cold_start(model=str(last(folder)), **SEE), out / "see", told("see"))
-    folder = sft.train(process_cold_start(model=str(last(folder))), out / "read-and-answer", told("read and answer"))
-    load(last(folder)).save(out / "model")
+    for name, recipe, settings in STAGES:
+        folder = sft.train(recipe(model=str(last(folder)), **settings), out / name, told(name))
+    load(last(folder)).save(out / "packed")
     if asked.install:
         shutil.rmtree(ASSETS / asked.name, ignore_errors=True)
-        shutil.copytree(out / "model", ASSETS / asked.name)
+        shutil.copytree(out / "packed", ASSETS / asked.name)
 
 
 def last(run: Path) -> Path:

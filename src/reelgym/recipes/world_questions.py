@@ -52,10 +52,11 @@ def asked_about(ground: proving.Ground, per_video: int) -> Data:
         ground: The puzzles, with the facts of their videos.
         per_video: Most questions of one video.
     """
-    media = ground.dataset.media(proving.store())
+    store = proving.store()
+    media = ground.dataset.media(store)
     found: list[Sample] = []
     for identity in sorted({sample.source for sample in ground.dataset.samples}):
-        times = proving.store().frames(identity, str(media.paths[identity]), SPEC).times.tolist()
+        times = store.frames(identity, str(media.paths[identity]), SPEC).times.tolist()
         split = ground.dataset.samples[0].split
         found += questions(identity, ground.facts[identity], times, count=per_video, split=split)
     return Data(found, media)
