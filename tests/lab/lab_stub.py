@@ -27,16 +27,12 @@ class Stub:
         self.trained: list[str] = []
         self.runs: dict[str, RLRun] = {}
         self.asked: list[str] = []
-        self.taught = 0
 
     def hands(self) -> Hands:
-        return Hands(train=self.train, teach=self.teach, prepare=self.prepare, ask=self.ask)
+        return Hands(train=self.train, prepare=self.prepare, ask=self.ask)
 
     def stop(self) -> bool:
         return len(self.trained) >= self.stop_after
-
-    def teach(self, lesson: Any, out: Path, progress: Any, stop: Any) -> None:
-        self.taught += 1
 
     def train(self, run: RLRun, out: Path, progress: Any, stop: Any) -> None:
         name = f"{out.parent.name}/{out.name}"

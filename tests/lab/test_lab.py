@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,15 +74,12 @@ def test_repeating_a_lab_trains_and_asks_only_what_is_missing(tmp_path: Path) ->
         run(["mvp"], tmp_path, settings=Settings(seeds=2, steps=3, evals=1, videos=24), hands=again.hands())
 
 
-def test_all_runs_share_one_start_which_is_taught_only_where_a_recipe_reads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", ["tiny", "runs/other"])
+def test_all_runs_share_one_start(tmp_path: Path, start: str) -> None:
     stub = Stub(SKILL)
-    run(RECIPES, tmp_path, settings=SMALL, hands=stub.hands())
-    assert stub.taught == 1
-    assert {one.policy for one in stub.runs.values()} == {str(tmp_path / "cold-start")}
+    run(RECIPES, tmp_path, settings=replace(SMALL, start=start), hands=stub.hands())
+    assert {one.policy for one in stub.runs.values()} == {start}
     assert len({(one.config.prompts_per_step, one.config.group_size) for one in stub.runs.values()}) == 1
-    plain = Stub(SKILL)
-    run(["mvp"], tmp_path / "plain", settings=SMALL, hands=plain.hands())
-    assert plain.taught == 0 and {one.policy for one in plain.runs.values()} == {"tiny"}
 
 
 @pytest.mark.parametrize("setting", ["steps=3", "group_size=4", "prompts_per_step=8", "max_completion_tokens=32"])

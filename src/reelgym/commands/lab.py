@@ -25,9 +25,7 @@ def lab(
     out: Annotated[Path, typer.Option(help="Folder of all that is made; the page is index.html in it.")] = Path(
         "reelgym-lab"
     ),
-    start: Annotated[
-        str, typer.Option(help="What all recipes start from; `tiny`, or a cold start trained in --out where one reads.")
-    ] = "",
+    start: Annotated[str, typer.Option(help="What all recipes start from: as `--model` of eval.")] = "tiny",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be trained and what differs; train nothing.")
     ] = False,

@@ -1,4 +1,4 @@
-"""A laboratory: OUT holds `cold-start/`, `ARM/seed-N/` (a run and its `eval/`), `start/`, `lab.json` and `index.html`.
+"""A laboratory: OUT holds `ARM/seed-N/` (a run and its `eval/`), `start/`, `lab.json` and `index.html`.
 
 Seeds come before recipes, so that a lab that was stopped has whole seeds. Repeating the command goes on; more seeds
 join those there are.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from reelgym.lab.arms import Arm, folder_name
 from reelgym.lab.endpoints import Endpoints
 from reelgym.lab.findings import START, findings
 from reelgym.reports.report import report
-from reelgym.training.config import RLRun, SFTRun
+from reelgym.training.config import RLRun
 
 Progress = Callable[[int, int], None]
 Stages = Callable[[str], Progress]
@@ -42,8 +41,7 @@ class Settings:
         evals: Times that a run is measured while it trains, for its curve.
         videos: Held-out videos of both endpoints; `per_video` the most puzzles, and questions, of each.
         max_tokens: Cap of a reply to an endpoint.
-        start: What all recipes start from. Empty: `tiny`, or what `process_cold_start` makes of it where a recipe needs
-            a reader.
+        start: What all recipes start from.
     """
 
     seeds: int = 3
@@ -52,7 +50,7 @@ class Settings:
     videos: int = 80
     per_video: int = 3
     max_tokens: int = 64
-    start: str = ""
+    start: str = "tiny"
 
     def __post_init__(self) -> None:
         """Refuse a lab of nothing."""
@@ -71,13 +69,11 @@ class Hands:
 
     Attributes:
         train: Trains a run into a folder, or takes it up; asked to stop after every step.
-        teach: Makes the cold start, likewise.
         prepare: Returns the endpoints for a number of videos and of questions of each.
         ask: Returns a policy's replies to the endpoints.
     """
 
     train: Callable[[RLRun, Path, Progress, Stop], Any]
-    teach: Callable[[SFTRun, Path, Progress, Stop], Any]
     prepare: Callable[[int, int], Endpoints]
     ask: Callable[[str, Endpoints, int], dict[str, Evaluation]]
 
@@ -109,8 +105,6 @@ def run(
     stages: Stages = progress or (lambda _: lambda done, total: None)
     hands = hands or working()
     lab.open()
-    if lab.is_taught:
-        hands.teach(lab.lesson(), lab.folder / "cold-start", stages("cold start"), stop)
     for seed in range(lab.settings.seeds):
         runs = lab.runs(seed)
         arms.refuse_unequal({arm.name: runs[arm.name] for arm in lab.arms})
@@ -179,21 +173,10 @@ class Lab:
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(asked) + "\n", encoding="utf-8")
 
-    @cached_property
-    def is_taught(self) -> bool:
-        """Whether a cold start is trained here: no start was given, and some recipe needs a reader."""
-        return not self.settings.start and any(arm.run({"model": "tiny"}).judge for arm in self.arms)
-
     @property
     def start(self) -> str:
         """What all recipes start from."""
-        return self.settings.start or (str(self.folder / "cold-start") if self.is_taught else "tiny")
-
-    def lesson(self) -> SFTRun:
-        """Return the cold start that all recipes share."""
-        from reelgym.recipes.process import process_cold_start
-
-        return replace(process_cold_start(), origin={"recipe": "process_cold_start", "settings": {}})
+        return self.settings.start
 
     def runs(self, seed: int) -> dict[str, RLRun]:
         """Return the runs of one seed by name: the recipes, then the controls."""
@@ -280,15 +263,12 @@ def endpoints_once(hands: Hands, settings: Settings) -> Callable[[], Endpoints]:
 
 def working() -> Hands:
     """Return the hands that train and ask."""
-    from reelgym.training import rl, sft
-
-    def teach(lesson: SFTRun, out: Path, progress: Progress, stop: Stop) -> None:
-        sft.train(lesson, out, progress, should_stop=stop)
+    from reelgym.training import rl
 
     def train(one: RLRun, out: Path, progress: Progress, stop: Stop) -> None:
         rl.train(one, out, progress, should_stop=stop)
 
-    return Hands(train=train, teach=teach, prepare=endpoints.prepare, ask=endpoints.ask)
+    return Hands(train=train, prepare=endpoints.prepare, ask=endpoints.ask)
 
 
 def _last(run: Path) -> str:
