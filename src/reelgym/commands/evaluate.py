@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reelgym.commands import eval_tables as tables
 from reelgym.commands import process
 from reelgym.commands.leaks import show as show_findings
 from reelgym.commands.options import Json, Kept, Most, Seed, Unsafe, Videos, frame_store, price_of
 from reelgym.commands.text_floor import TextModel, checked, text_floors
 from reelgym.errors import RequestError, WorkError, unknown
-from reelgym.terminal import Bars, print_json, say, table
+from reelgym.terminal import Bars, print_json, say
 
 if TYPE_CHECKING:
     from reelgym.data.dataset import Dataset
@@ -107,7 +108,7 @@ def evaluate(
         samples = budgeted(samples, frames, seed) if frames and not is_cut else samples
         samples, unjudged = _decidable(samples, judge, benchmark, questions)
         if dry_run:
-            return _estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
+            return tables.estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
         settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed, is_cut=is_cut)
         settings |= _partial(settings.get("partial", "" if benchmark else lacking), unjudged)
         who_judges = held.enter_context(judged.opened(judge, benchmark, manners)) if judge and benchmark else None
@@ -145,7 +146,7 @@ def evaluate(
     if as_json:
         return print_json({name: one.summary() for name, one in made.items()})
 
-    _printed(benchmark, found, made)
+    tables.scores(benchmark, found, made)
     _told(unjudged, found_out, looked, made, seed)
     return typer.echo(f"page: {page}")
 
@@ -169,7 +170,7 @@ def _told(
     say(f"partial, not to be compared: {unjudged}" if unjudged else "")
     show_findings(found_out)
     looked.show()
-    _decide(made, seed)
+    tables.decision(made, seed)
 
 
 def _decidable(
@@ -242,16 +243,6 @@ def _settings(
     return about | _about(benchmark, found)
 
 
-def _printed(benchmark: Benchmark | None, found: Dataset, made: dict[str, Evaluation]) -> None:
-    from reelgym.reports.build import evaluation_table
-
-    if benchmark:
-        return _show(benchmark, found, made)
-    first = next(iter(made.values()))
-    shown = evaluation_table(f"{len(first)} samples, chance {first.chance() or 0:.1%}", made)
-    return table(shown.title, shown.columns, shown.rows)
-
-
 def _questions(
     name: str, folder: Path, *, data: Path | None, videos: str | None, frames: int, bars: Bars
 ) -> tuple[Dataset, Benchmark | None]:
@@ -306,103 +297,6 @@ def _about(benchmark: Benchmark | None, found: Dataset) -> dict[str, Any]:
         return {}
     about = {"benchmark": f"{benchmark.name} {benchmark.version}", "partial": partial(benchmark, found)}
     return about | {"frames": found.manifest["settings"]["shown"]["frames"], "counts": found.manifest["counts"]}
-
-
-def _show(benchmark: Benchmark, found: Dataset, made: dict[str, Evaluation]) -> None:
-    """Print every metric beside chance and floors, and say what is missing."""
-    names = [metric.name for metric in benchmark.metrics]
-    first = next(iter(made.values())).metrics
-    rows = [("chance", *(_percent(first.get(name, {}).get("chance")) for name in names), "", "", "")]
-    for label, one in made.items():
-        cells = [_cell(one.metrics.get(name)) for name in names]
-        strict = _percent(one.mean("read_strictly").mean)
-        unread, cut = (_percent(one.mean(rate).mean) for rate in ("invalid", "cut_off"))
-        fitted = " (fitted to the answers)" if one.settings.get("fitted") else ""
-        rows.append((label.replace("_", " ") + fitted, *cells, unread, strict, cut))
-    title = f"{benchmark.title}: {len(next(iter(made.values())))} questions"
-    table(title, ("", *names, "unreadable", "read strictly", "cut off"), rows)
-    for line in found.quarantine[:5]:
-        say(f"left out: {line['path']}: {line['reason']}")
-    if missing := _about(benchmark, found)["partial"]:
-        say(f"partial, not to be compared: {missing}; all lines in {found.path / 'quarantine.jsonl'}")
-    for note in benchmark.notes:
-        say(f"note: {note}")
-
-
-def _cell(metric: dict[str, Any] | None) -> str:
-    if metric is None:
-        return ""
-    limits = "" if metric["low"] is None else f" ({metric['low']:.1%} to {metric['high']:.1%})"
-    return f"{metric['mean']:.1%}{limits}"
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
-
-
-def _decide(made: dict[str, Evaluation], seed: int) -> None:
-    """Print which of several models is better, and what each took; nothing for one model."""
-    from reelgym.evaluation.decision import decide
-    from reelgym.reports.usage import usage_table
-
-    if used := usage_table(made):
-        table(used.title, used.columns, used.rows)
-
-    found = decide(made, seed=seed)
-    say("" if len(found.lines) > 1 else next((f"partial: {one.partial}" for one in found.lines if one.partial), ""))
-    if len(found.lines) < 2:
-        return
-    columns = ("", "score", "not told apart from", "blind", "refused", "cut off", "empty", "failed")
-    rows = []
-    for line in found.lines:
-        limits = "" if line.score.limits is None else " ({:.1%} to {:.1%})".format(*line.score.limits)
-        refused = line.outcomes.get("refusal", 0) + line.outcomes.get("filtered", 0)
-        counts = (refused, *(line.outcomes.get(name, 0) for name in ("cut_off", "empty", "failed")))
-        tokens = (line.prompt_tokens or "", line.completion_tokens, "" if line.money is None else f"{line.money:.4f}")
-        alike = ", ".join(line.alike) or ("none" if line.tested else "not tested")
-        took = (f"{line.seconds / line.questions:.2f}", *map(str, tokens))
-        cells = (f"{line.score.mean:.1%}{limits}", alike, _percent(line.blind), *map(str, counts), *took)
-        rows.append((line.name + (" (partial)" if line.partial else ""), *cells))
-    table("Which to take", (*columns, "s/question", "tokens read", "written", "money"), rows)
-    for line in found.lines:
-        say(f"{line.name} is partial: {line.partial}" if line.partial else "")
-    say(found.note)
-    if found.detectable is not None:
-        say(f"this set shows differences of {found.detectable:.1%} and more in four of five repetitions")
-
-
-def _estimated(
-    models: Sequence[str], samples: Sequence[Sample], manners: Manners, asked: tuple[str, int, int], *, as_json: bool
-) -> None:
-    """Print what asking would take; `asked` is the prompt, the number of probes and the cap of a reply."""
-    from reelgym.evaluation import ask, speakers
-    from reelgym.evaluation.estimate import estimate
-
-    prompt, probes, max_tokens = asked
-    found = {
-        name: estimate(
-            speakers.endpoint_of(name, manners),
-            samples,
-            variants=ask.prompts(prompt, name),
-            probes=probes,
-            max_tokens=max_tokens,
-        )
-        for name in models
-        if name.startswith(speakers.ENDPOINT)
-    }
-    if as_json:
-        return print_json({"questions": len(samples), "endpoints": found})
-    columns = ("", "requests", "tokens read", "written", "money", "seconds")
-    rows = [
-        (name, str(one["requests"]), *(_spread(one[key]) for key in list(one)[1:4]), _spread(one["seconds"]))
-        for name, one in found.items()
-    ]
-    table(f"{len(samples)} questions; low, likely, high; nothing was asked", columns, rows)
-    return None
-
-
-def _spread(values: Sequence[float | None]) -> str:
-    return ", ".join("no price" if value is None else f"{value:g}" for value in values[: 1 if None in values else 3])
 
 
 def _prices(given: Sequence[str]) -> dict[str, tuple[float, float]]:

@@ -1,0 +1,125 @@
+"""The tables that `eval` prints: scores, which of several models to take, what asking would take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from reelgym.terminal import print_json, say, table
+
+if TYPE_CHECKING:
+    from reelgym.data.dataset import Dataset
+    from reelgym.data.sample import Sample
+    from reelgym.evaluation.results import Evaluation
+    from reelgym.evaluation.speakers import Manners
+    from reelgym.evaluation.spec import Benchmark
+
+
+def scores(benchmark: Benchmark | None, found: Dataset, made: dict[str, Evaluation]) -> None:
+    """Print every result: a benchmark's own metrics, or the score of a dataset's samples."""
+    from reelgym.reports.build import evaluation_table
+
+    if benchmark:
+        return _show(benchmark, found, made)
+    first = next(iter(made.values()))
+    shown = evaluation_table(f"{len(first)} samples, chance {first.chance() or 0:.1%}", made)
+    return table(shown.title, shown.columns, shown.rows)
+
+
+def decision(made: dict[str, Evaluation], seed: int) -> None:
+    """Print which of several models is better, and what each took; nothing for one model."""
+    from reelgym.evaluation.decision import decide
+    from reelgym.reports.usage import usage_table
+
+    if used := usage_table(made):
+        table(used.title, used.columns, used.rows)
+
+    found = decide(made, seed=seed)
+    say("" if len(found.lines) > 1 else next((f"partial: {one.partial}" for one in found.lines if one.partial), ""))
+    if len(found.lines) < 2:
+        return
+    columns = ("", "score", "not told apart from", "blind", "refused", "cut off", "empty", "failed")
+    rows = []
+    for line in found.lines:
+        limits = "" if line.score.limits is None else " ({:.1%} to {:.1%})".format(*line.score.limits)
+        refused = line.outcomes.get("refusal", 0) + line.outcomes.get("filtered", 0)
+        counts = (refused, *(line.outcomes.get(name, 0) for name in ("cut_off", "empty", "failed")))
+        tokens = (line.prompt_tokens or "", line.completion_tokens, "" if line.money is None else f"{line.money:.4f}")
+        alike = ", ".join(line.alike) or ("none" if line.tested else "not tested")
+        took = (f"{line.seconds / line.questions:.2f}", *map(str, tokens))
+        cells = (f"{line.score.mean:.1%}{limits}", alike, _percent(line.blind), *map(str, counts), *took)
+        rows.append((line.name + (" (partial)" if line.partial else ""), *cells))
+    table("Which to take", (*columns, "s/question", "tokens read", "written", "money"), rows)
+    for line in found.lines:
+        say(f"{line.name} is partial: {line.partial}" if line.partial else "")
+    say(found.note)
+    if found.detectable is not None:
+        say(f"this set shows differences of {found.detectable:.1%} and more in four of five repetitions")
+
+
+def estimated(
+    models: Sequence[str], samples: Sequence[Sample], manners: Manners, asked: tuple[str, int, int], *, as_json: bool
+) -> None:
+    """Print what asking would take; `asked` is the prompt, the number of probes and the cap of a reply."""
+    from reelgym.evaluation import ask, speakers
+    from reelgym.evaluation.estimate import estimate
+
+    prompt, probes, max_tokens = asked
+    found = {
+        name: estimate(
+            speakers.endpoint_of(name, manners),
+            samples,
+            variants=ask.prompts(prompt, name),
+            probes=probes,
+            max_tokens=max_tokens,
+        )
+        for name in models
+        if name.startswith(speakers.ENDPOINT)
+    }
+    if as_json:
+        return print_json({"questions": len(samples), "endpoints": found})
+    columns = ("", "requests", "tokens read", "written", "money", "seconds")
+    rows = [
+        (name, str(one["requests"]), *(_spread(one[key]) for key in list(one)[1:4]), _spread(one["seconds"]))
+        for name, one in found.items()
+    ]
+    table(f"{len(samples)} questions; low, likely, high; nothing was asked", columns, rows)
+    return None
+
+
+def _show(benchmark: Benchmark, found: Dataset, made: dict[str, Evaluation]) -> None:
+    """Print every metric beside chance and floors, and say what is missing."""
+    from reelgym.evaluation.questions import partial
+
+    names = [metric.name for metric in benchmark.metrics]
+    first = next(iter(made.values())).metrics
+    rows = [("chance", *(_percent(first.get(name, {}).get("chance")) for name in names), "", "", "")]
+    for label, one in made.items():
+        cells = [_cell(one.metrics.get(name)) for name in names]
+        strict = _percent(one.mean("read_strictly").mean)
+        unread, cut = (_percent(one.mean(rate).mean) for rate in ("invalid", "cut_off"))
+        fitted = " (fitted to the answers)" if one.settings.get("fitted") else ""
+        rows.append((label.replace("_", " ") + fitted, *cells, unread, strict, cut))
+    title = f"{benchmark.title}: {len(next(iter(made.values())))} questions"
+    table(title, ("", *names, "unreadable", "read strictly", "cut off"), rows)
+    for line in found.quarantine[:5]:
+        say(f"left out: {line['path']}: {line['reason']}")
+    if missing := partial(benchmark, found):
+        say(f"partial, not to be compared: {missing}; all lines in {found.path / 'quarantine.jsonl'}")
+    for note in benchmark.notes:
+        say(f"note: {note}")
+
+
+def _cell(metric: dict[str, Any] | None) -> str:
+    if metric is None:
+        return ""
+    limits = "" if metric["low"] is None else f" ({metric['low']:.1%} to {metric['high']:.1%})"
+    return f"{metric['mean']:.1%}{limits}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    return ", ".join("no price" if value is None else f"{value:g}" for value in values[: 1 if None in values else 3])
