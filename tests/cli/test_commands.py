@@ -80,7 +80,8 @@ def test_train_then_eval_then_repeat(cli: Cli, puzzles: Path, tmp_path: Path) ->
 
 def test_list_names_every_kind(cli: Cli) -> None:
     found = json.loads(cli("list", "--json")[1])
-    assert set(found) == {"tasks", "recipes", "benchmarks", "tools", "rewards", "algorithms", "formats", "records"}
+    kinds = {"tasks", "recipes", "benchmarks", "probes", "tools", "rewards", "algorithms", "formats", "records"}
+    assert set(found) == kinds
     assert {"mvp"} <= set(found["tasks"])
     assert {"mvp", "cold_start"} <= set(found["recipes"])
     assert {"grpo", "dr_grpo", "dapo"} <= set(found["algorithms"])
