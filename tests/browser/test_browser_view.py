@@ -218,7 +218,7 @@ def test_a_run_that_goes_on_is_refreshed(show: Open, data: Path, store: Store, t
     page.wait_for_selector("#page svg .line")
     page.click("#tabs button:nth-child(2)")
     settled(page)
-    assert count(page) == "4 groups" and page.locator(".terms .up").count() > 0
+    assert count(page) == "4 groups" and page.locator(".credit .up").count() > 0
     key = page.locator("#rows [aria-current]").get_attribute("data-key")
     view_example.grow(folder, data, range(3, 5))
     wait(page, "document.getElementById('count').textContent === '8 groups'")

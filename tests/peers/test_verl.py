@@ -7,6 +7,8 @@ import math
 import os
 import statistics
 import subprocess
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,11 +135,17 @@ def data(ids: list[int], room: int = 4) -> list[SimpleNamespace]:
     return [SimpleNamespace(batch=batch, non_tensor_batch=told)]
 
 
+def alone(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a thread of its own: browser tests leave a loop running in the main one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def test_a_reply_gets_a_row_of_its_own_length_with_what_each_segment_earned() -> None:
     made, tokenizer = manager()
     text = "<observation> I see a dog</observation><think>so</think><answer>B</answer>"
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    found = asyncio.run(made.run_single(data(ids)))
+    found = alone(made.run_single(data(ids)))
     totals, segments = read(padded([found["reward_score"]]), 2)
     # The dog is in it (1) and its tags are right (1); the answer is right (1) and its tags (1); both are too short.
     assert totals.tolist() == [[2.0, 2.0]] and len(found["reward_score"]) == len(ids)
@@ -157,7 +165,7 @@ def test_a_reply_gets_a_row_of_its_own_length_with_what_each_segment_earned() ->
 )
 def test_a_malformed_reply_is_carried_too(text: str, totals: list[float]) -> None:
     made, tokenizer = manager(length=False)
-    found = asyncio.run(made.run_single(data(tokenizer(text, add_special_tokens=False)["input_ids"])))
+    found = alone(made.run_single(data(tokenizer(text, add_special_tokens=False)["input_ids"])))
     assert read(padded([found["reward_score"]]), 2)[0].tolist() == [totals]
 
 

@@ -16,6 +16,7 @@ from training_runs import Killed, equal, kill_after, load, media, numbers, rl_ru
 from reelgym.errors import RequestError
 from reelgym.models import loading
 from reelgym.training import Data, checkpoint, rl, sft
+from reelgym.training.held_out import HeldOut
 
 
 @pytest.fixture(autouse=True)
@@ -152,17 +153,9 @@ def test_a_stop_flag_saves_after_the_step_and_leaves(tmp_path: Path) -> None:
 
 
 def test_the_last_three_checkpoints_and_the_best_are_kept(tmp_path: Path) -> None:
-    class Scripted:
-        """Evaluations whose score is best at step 1."""
-
-        values = iter([0.1, 0.9, 0.2, 0.3, 0.4, 0.5, 0.6])
-
-        def __call__(self, loop: rl.Loop) -> dict[str, float]:
-            return {"eval/score": next(self.values)}
-
-    scripted = Scripted()
+    scripted = iter([{"eval/score": value} for value in (0.1, 0.9, 0.2, 0.3, 0.4, 0.5, 0.6)])  # Best at step 1.
     patch = pytest.MonkeyPatch()
-    patch.setattr(rl.Loop, "measure", lambda loop: scripted(loop))
+    patch.setattr(HeldOut, "measure", lambda held_out: next(scripted))
     train(rl_run(evaluated=True, eval_every=1, save_every=1, steps=6), tmp_path)
     patch.undo()
     names = sorted(path.name for path in (tmp_path / "checkpoints").glob("step-*"))
@@ -177,7 +170,7 @@ def test_a_run_below_its_untrained_model_stands_for_its_best_checkpoint_and_says
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = iter([0.9, 0.3, 0.5, 0.5, 0.4])
-    monkeypatch.setattr(rl.Loop, "measure", lambda loop: {"eval/score": next(values)})
+    monkeypatch.setattr(HeldOut, "measure", lambda held_out: {"eval/score": next(values)})
     train(rl_run(evaluated=True, eval_every=1, save_every=1), tmp_path)
     assert checkpoint.best(tmp_path) == tmp_path / "checkpoints" / "step-2"
     assert loading.resolve(str(tmp_path)).endswith("step-2")
@@ -192,7 +185,7 @@ def test_a_run_without_evaluations_stands_for_its_last_checkpoint(tmp_path: Path
 
 def test_patience_stops_a_run_that_no_longer_gains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = iter([0.5, 0.6, 0.6, 0.4, 0.9])
-    monkeypatch.setattr(rl.Loop, "measure", lambda loop: {"eval/score": next(values)})
+    monkeypatch.setattr(HeldOut, "measure", lambda held_out: {"eval/score": next(values)})
     run = rl_run(evaluated=True, eval_every=1, patience=2, steps=10)
     train(run, tmp_path)
     assert [row["step"] for row in numbers(tmp_path)] == [0, 1, 2, 3]

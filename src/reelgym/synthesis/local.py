@@ -116,8 +116,7 @@ def synthesize(
     """
     folder = Path(out)
     choice = {"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard}
-    split_by = {"split_share": split_share, "split": split}
-    wanted: dict[str, Any] = split_by | choice | {"avoid": avoid, "audit": audit}
+    wanted: dict[str, Any] = choice | {"split_share": split_share, "split": split, "avoid": avoid, "audit": audit}
     settings = resolve(task, config, fps, per_video=per_video, seed=seed, **wanted)
     listing = list_inputs(inputs, seed)
     settings["inputs"], settings["identity"] = listing.fingerprint, listing.scheme(identity)
@@ -136,8 +135,7 @@ def synthesize(
             (progress or (lambda *_: None))(done, total)
 
         with _engine(engine, workers, seconds_per_file, memory_bytes) as pool:
-            kept = None if store is None else (str(store), store_limit)
-            run = Run(pool, journal, settings, tally, kept)
+            run = Run(pool, journal, settings, tally, None if store is None else (str(store), store_limit))
             run.do(chosen, tell)
         whole = write(folder, run, listing)
         journal.remove()

@@ -105,6 +105,8 @@ class Session:
         if measure and self.state.step == 0:
             row = self._judge(measure)
             self._log(0, row | self._watched(0, row, last=False))
+        # Asked before the first step too: a signal within it then waits for its end.
+        self.stopped = self._agree(self._should_stop())
         while not self.finished and not self.stopped:
             step = self.state.step + 1
             torch.manual_seed(derive(self.config.seed, "torch", step))
