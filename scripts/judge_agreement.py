@@ -3,7 +3,7 @@
     python scripts/judge_agreement.py                     # judges that need no model: rule, text match
     python scripts/judge_agreement.py --reader FOLDER     # beside them a frozen reader: a model or run
 
-No video is rendered: scenes are drawn for their facts alone. docs/judges.md holds what it printed.
+Scenes are drawn for their facts alone; only a reader's own puzzles are rendered. docs/judges.md holds what it printed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from reelgym.data.sample import Sample
 from reelgym.judges import FrozenReader, RuleJudge, TextMatchJudge, agreement
 from reelgym.judges.agreement import markdown
 from reelgym.models import load
+from reelgym.recipes import proving
+from reelgym.recipes.cold_start import told_apart
 from reelgym.rewards.perception import Case
 from reelgym.scoring.choice import LETTERS
 
@@ -52,17 +54,28 @@ def puzzles(random: Random, scenes: int = SCENES) -> Iterator[Known]:
         sample = Sample(id=str(seed), task="mvp", messages=PUZZLE, answer=answer, split="train", evidence=about)
         WORDS[sample.id] = word
         gold = contents(gold_reply(sample, word, "tagged"))["observation"]
+        yield from spoilt(sample, gold, random)
         told = ", ".join(f"candidate {number} shows {word(time)}" for number, time in enumerate(pool, 1))
         sides = [", ".join(word(time) for time in part) for part in context]
-        off = random.choice([square for square in ("a1", "h8", "d5", "c2") if square != word(pool[0])])
-        for observation, suffices in (
-            (gold, True),
-            (f"Before the gap {sides[0]}; after it {sides[1]}; {told}.", True),
-            (gold.replace(f"{word(pool[0])} 1", f"{off} 1"), False),
-            (gold.rsplit(" ", 2)[0], False),
-            (gold.rpartition("|")[2], False),
-        ):
-            yield Case(sample, observation, sample.id), suffices
+        yield Case(sample, f"Before the gap {sides[0]}; after it {sides[1]}; {told}.", sample.id), True
+
+
+def rendered(random: Random, scenes: int = SCENES) -> Iterator[Known]:
+    """Yield the same of the puzzles that `process_mvp` holds out, which a reader is tried on: gold and spoilt."""
+    place = proving.world_folder("judges")
+    ground = proving.prepare(place, split="test", videos=scenes // 4, per_video=3, seed=0)
+    for sample in told_apart(ground):
+        WORDS[sample.id] = word = ground.word(sample)
+        yield from spoilt(sample, contents(gold_reply(sample, word, "tagged"))["observation"], random)
+
+
+def spoilt(sample: Sample, gold: str, random: Random) -> Iterator[Known]:
+    """Yield a gold observation, then it with a square off, with a candidate left out, and without the context."""
+    first = gold.rpartition("|")[2].split()[0]
+    off = random.choice([square for square in ("a1", "h8", "d5", "c2") if square != first])
+    yield Case(sample, gold, sample.id), True
+    for said in (gold.replace(f"{first} 1", f"{off} 1"), gold.rsplit(" ", 2)[0], gold.rpartition("|")[2]):
+        yield Case(sample, said, sample.id), False
 
 
 def questions(random: Random, scenes: int = SCENES) -> Iterator[Known]:
@@ -100,8 +113,10 @@ def main() -> None:
     if given.reader:
         policy = load(given.reader)
         judges.append(FrozenReader(lambda: nullcontext(policy), max_tokens=64))
-    made = (puzzles(Random(0), given.scenes), questions(Random(0), given.scenes))
-    for title, known in zip(("Puzzles", "Questions"), map(list, made), strict=True):
+    made = {"Puzzles": puzzles(Random(0), given.scenes), "Questions": questions(Random(0), given.scenes)}
+    if given.reader:
+        made["Puzzles of process_mvp"] = rendered(Random(0), given.scenes)
+    for title, known in ((title, list(cases)) for title, cases in made.items()):
         cases, truth = [case for case, _ in known], [suffices for _, suffices in known]
         named = [getattr(judge, "name", f"frozen reader: {given.reader}") for judge in judges]
         found = [agreement(judge.judge(cases), truth, name) for judge, name in zip(judges, named, strict=True)]
