@@ -23,6 +23,7 @@ from reelgym.commands import (
     lab,
     leaks,
     listing,
+    new,
     publish,
     report,
     store,
@@ -60,6 +61,7 @@ for command in (
     publish,
     store,
     listing,
+    new,
     doctor,
 ):
     command.add(app)
