@@ -152,6 +152,12 @@ def test_a_stop_flag_saves_after_the_step_and_leaves(tmp_path: Path) -> None:
     assert equal(weights_of(tmp_path / "run", 4), weights_of(whole, 4))
 
 
+def test_a_run_told_to_stop_before_its_first_step_takes_none(tmp_path: Path) -> None:
+    train(rl_run(), tmp_path / "run", should_stop=lambda: True)
+    assert checkpoint.latest(tmp_path / "run") is None
+    assert train(rl_run(), tmp_path / "run") and checkpoint.latest(tmp_path / "run") is not None
+
+
 def test_the_last_three_checkpoints_and_the_best_are_kept(tmp_path: Path) -> None:
     scripted = iter([{"eval/score": value} for value in (0.1, 0.9, 0.2, 0.3, 0.4, 0.5, 0.6)])  # Best at step 1.
     patch = pytest.MonkeyPatch()

@@ -136,7 +136,7 @@ def plan(recipes: Sequence[str], out: str | Path, settings: Settings) -> dict[st
     completions = config.steps * config.prompts_per_step * config.group_size
     there = sum((lab.place(name, n) / "checkpoints").is_dir() for name in runs for n in range(settings.seeds))
     return {
-        "start": lab.start,
+        "start": lab.settings.start,
         "runs": len(runs) * settings.seeds,
         "begun": there,
         "steps": config.steps,
@@ -173,20 +173,15 @@ class Lab:
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(asked) + "\n", encoding="utf-8")
 
-    @property
-    def start(self) -> str:
-        """What all recipes start from."""
-        return self.settings.start
-
     def runs(self, seed: int) -> dict[str, RLRun]:
         """Return the runs of one seed by name: the recipes, then the controls."""
         steps, evals = self.settings.steps, self.settings.evals
         every = str(max(1, steps // evals))
         common = {"seed": str(seed), "steps": str(steps), "eval_every": every, "save_every": every}
         common |= {"health_every": every}
-        if self.start != "tiny":
-            common |= {"model": self.start}
-        if not self.start.startswith("tiny"):
+        if self.settings.start != "tiny":
+            common |= {"model": self.settings.start}
+        if not self.settings.start.startswith("tiny"):
             common |= {"size": "tiny"}
         found = {arm.name: arm.run(common) for arm in self.arms}
         # The controls get what the recipes get, whatever steps they were given.
@@ -211,7 +206,7 @@ class Lab:
         places = {name: [self.place(name, seed) for seed in seeds] for name in self.names}
         tell, total = stages("ask the endpoints"), len(self.names) * len(seeds) + 1
         made = endpoints_once(hands, self.settings)
-        found = {START: [self._asked(self.start, self.folder / "start", hands, made)] * len(seeds)}
+        found = {START: [self._asked(self.settings.start, self.folder / "start", hands, made)] * len(seeds)}
         tell(1, total)
         for name, runs in places.items():
             found[name] = []
@@ -235,7 +230,7 @@ class Lab:
         return {
             "version": __version__,
             "recipes": recipes,
-            "start": self.start,
+            "start": self.settings.start,
             "settings": asdict(self.settings),
             "steps": runs[recipes[0]].config.steps,
             "folders": {

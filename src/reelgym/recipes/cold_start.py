@@ -35,8 +35,7 @@ def cold_start(
 ) -> SFTRun:
     """Teach an embedded model to see and to answer, from gold chains of thought on rendered videos.
 
-    The packaged weights of `tiny` and `tiny-qwen3` come from this recipe: `scripts/make_tiny.py` makes a random model,
-    teaches its tower to see (`training.look`), and hands it over.
+    One of the stages that the packaged weights of `tiny` come from: `scripts/make_tiny.py` has them all.
 
     Args:
         model: What to start from.
