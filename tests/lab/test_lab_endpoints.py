@@ -10,6 +10,7 @@ from reelgym import tasks
 from reelgym.data.messages import Clip
 from reelgym.lab import endpoints
 from reelgym.lab.endpoints import PUZZLES, QUESTIONS
+from reelgym.recipes import proving
 from reelgym.recipes.world_questions import FRAMES
 
 
@@ -17,7 +18,7 @@ from reelgym.recipes.world_questions import FRAMES
 def made(tmp_path_factory: pytest.TempPathFactory) -> endpoints.Endpoints:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REELGYM_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("os.cpu_count", lambda: 1)
+        patch.setattr(proving, "cores", lambda: 1)
         return endpoints.prepare(2, 2)
 
 

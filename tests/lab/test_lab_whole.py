@@ -23,10 +23,10 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = proving.prepare
 
     def prepared(folder: Path, **asked: Any) -> proving.Ground:
-        return whole(folder, **(asked | {"videos": 2, "per_video": 2, "workers": 1}))
+        return whole(folder, **(asked | {"videos": 2, "per_video": 2}))
 
     monkeypatch.setenv("REELGYM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(proving, "cores", lambda: 1)
     monkeypatch.setattr(proving, "prepare", prepared)
 
 

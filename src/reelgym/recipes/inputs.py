@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from reelgym.data import difficulty
+from reelgym.data.dataset import Dataset, read_dataset
 from reelgym.errors import RequestError
+from reelgym.recipes import proving
 from reelgym.training.config import Data, Media
 
 
@@ -79,10 +83,6 @@ def dataset(path: str, split: str = "train", limit: int = 0, seed: int = 0) -> D
 
 
 def _dataset(path: str, split: str, limit: int, seed: int) -> Data:
-    from reelgym.data import difficulty
-    from reelgym.data.dataset import read_dataset
-    from reelgym.recipes import proving
-
     found = read_dataset(path)
     samples = list(found.samples if split == "all" else found.split(split))
     if not samples:
@@ -90,9 +90,12 @@ def _dataset(path: str, split: str, limit: int, seed: int) -> Data:
     if 0 < limit < len(samples):
         places = np.random.default_rng(seed).choice(len(samples), limit, replace=False)
         samples = [samples[place] for place in sorted(places)]
-    return Data(
-        samples,
-        found.media(proving.store()),
-        folders=(str(found.path.resolve()),),
-        pass_rates=lambda name: difficulty.only(found.path, name, found.digest).pass_rates,
+    return replace(
+        held(found, samples), pass_rates=lambda name: difficulty.only(found.path, name, found.digest).pass_rates
     )
+
+
+def held(found: Dataset, items: Sequence[Any] | None = None) -> Data:
+    """Return the samples of a dataset folder, or what was made of them, with frames from this machine's store."""
+    media = found.media(proving.store())
+    return Data(found.samples if items is None else items, media, folders=(str(found.path.resolve()),))

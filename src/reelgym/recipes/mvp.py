@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from reelgym.algorithms import GRPO
@@ -9,7 +10,7 @@ from reelgym.data.sample import Split
 from reelgym.data.templates import is_tagged
 from reelgym.errors import RequestError
 from reelgym.recipes import proving, recipe
-from reelgym.recipes.inputs import Later, dataset
+from reelgym.recipes.inputs import Later, dataset, held
 from reelgym.recipes.sizes import Size, choose
 from reelgym.tasks.mvp import MVPConfig
 from reelgym.training.config import Data, RLConfig, RLRun, mvp_rubric
@@ -101,12 +102,9 @@ def mvp(*, model: str = "tiny", data: str = "", size: Size = "auto", variant: st
         seed: Of order, sampling and rendered videos.
     """
     chosen = size_of(model, size)
-    if data:
-        train, test = dataset(data, "train"), dataset(data, "test", EVAL_SAMPLES, seed)
-    elif chosen == "tiny":
-        train, test = world_data("train", 120, 6, seed), world_data("test", 32, 3, seed)
-    else:
+    if not data and chosen != "tiny":
         raise RequestError(f"recipe mvp with model={model} needs data=DATASET: make one with `reelgym synth`")
+    train, test = sides(data, seed)
     return RLRun(
         policy=model,
         data=train,
@@ -131,12 +129,24 @@ def config_of(size: str, variant: str, seed: int) -> RLConfig:
     return replace(config, max_completion_tokens=OBSERVED_TOKENS, eval_tokens=OBSERVED_TOKENS)
 
 
-def world_data(split: Split, videos: int, per_video: int, seed: int) -> Data:
-    """Return puzzles on rendered videos, made when they are first looked at."""
-    return Later(_world, split, videos, per_video, seed)
+def sides(data: str, seed: int) -> tuple[Data, Data]:
+    """Return what is trained on and what is evaluated on meanwhile: of a dataset folder, of the world where empty."""
+    if data:
+        return dataset(data, "train"), dataset(data, "test", EVAL_SAMPLES, seed)
+    return world_sides(_world, seed)
+
+
+def world_sides(build: Callable[[Split, int, int, int], Data], seed: int) -> tuple[Data, Data]:
+    """Return the same as `build` makes it of the world's videos (split, videos, samples of one, seed)."""
+    return Later(build, "train", *proving.TRAIN, seed), Later(build, "test", *proving.TEST, seed)
+
+
+def beside(build: Callable[[Split, int, int, int], Data], model: str, seed: int) -> RLRun:
+    """Return what `mvp` with `size=tiny` is, on other samples of the same videos: an arm to compare it with."""
+    train, test = world_sides(build, seed)
+    config = replace(SIZES["tiny"], seed=seed)
+    return RLRun(policy=model, data=train, eval_data=test, rubric=mvp_rubric(), config=config)
 
 
 def _world(split: Split, videos: int, per_video: int, seed: int) -> Data:
-    folder = proving.world_folder(f"mvp-{seed}")
-    made = proving.prepare(folder, split=split, videos=videos, per_video=per_video, seed=seed).dataset
-    return Data(made.samples, made.media(proving.store()), folders=(str(made.path.resolve()),))
+    return held(proving.ground(split, videos, per_video, seed).dataset)

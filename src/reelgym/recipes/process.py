@@ -17,8 +17,8 @@ from reelgym.judges.endpoint import Asked
 from reelgym.judges.reader import question, relabelled
 from reelgym.recipes import cold_start as seeing
 from reelgym.recipes import proving, recipe
-from reelgym.recipes.inputs import Later, dataset
-from reelgym.recipes.mvp import EVAL_SAMPLES, config_of, size_of, world_data
+from reelgym.recipes.inputs import Later
+from reelgym.recipes.mvp import config_of, sides, size_of
 from reelgym.recipes.sizes import Size
 from reelgym.recipes.world_questions import asked_about
 from reelgym.rewards import (
@@ -162,11 +162,12 @@ def videop2r(
         )
     if not data and not model.startswith("tiny"):
         raise RequestError(f"recipe videop2r with model={model} needs data=DATASET: `reelgym import` makes one")
+    train, test = sides(data, seed)
     kept = f"{data.rstrip('/')}-judge-replies.jsonl" if data else ""
     return RLRun(
         policy=model,
-        data=dataset(data, "train") if data else world_data("train", 120, 6, seed),
-        eval_data=dataset(data, "test", EVAL_SAMPLES, seed) if data else world_data("test", 32, 3, seed),
+        data=train,
+        eval_data=test,
         variant="tagged" if tiny else "videop2r",
         rubric=process_rubric(perception=perception, reasoning=reasoning, length=length and not tiny),
         algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
@@ -213,14 +214,15 @@ def process_mvp(
             f"the reader cannot be tried on {data}: its gold observations are not known. "
             "Try the model on the embedded world first (leave data out), then give untried=true"
         )
+    train, test = sides(data, seed)
     return RLRun(
         policy=model,
-        data=dataset(data, "train") if data else world_data("train", 120, 6, seed),
-        eval_data=dataset(data, "test", EVAL_SAMPLES, seed) if data else world_data("test", 32, 3, seed),
+        data=train,
+        eval_data=test,
         rubric=process_rubric(perception=perception, reasoning=reasoning, length=chosen != "tiny"),
         algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
         judge=Reader(max_tokens=config.max_completion_tokens) if perception else None,
-        gold=Later(_gold, "test", 32, 3, seed) if perception and not data else None,
+        gold=Later(_gold, "test", *proving.TEST, seed) if perception and not data else None,
         config=config,
     )
 
@@ -259,9 +261,7 @@ def process_cold_start(
 
 
 def _gold(split: Split, videos: int, per_video: int, seed: int) -> Data:
-    ground = proving.prepare(
-        proving.world_folder(f"mvp-{seed}"), split=split, videos=videos, per_video=per_video, seed=seed
-    )
+    ground = proving.ground(split, videos, per_video, seed)
     items = []
     for sample in seeing.told_apart(ground)[:TRIED]:
         said = observation(gold_reply(sample, ground.word(sample), "tagged"))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from reelgym import __version__, world
 from reelgym.data.dataset import Dataset, read_dataset
 from reelgym.data.sample import Sample, Split
 from reelgym.synthesis.local import synthesize
+from reelgym.synthesis.pool import cores
 from reelgym.tasks.mvp import MVPConfig
 from reelgym.video import Store
 from reelgym.world import Facts, Settings
@@ -37,6 +39,9 @@ OWN = replace(PUZZLE, kappa=None, gap=None)
 
 SCENES = Settings(speed=(1.2, 1.7), curve=0.05, distractors=(0, 2), pan=(0.0, 0.02), texture=(0.0, 5.0))
 """What the embedded models are trained and measured on. Ours."""
+
+TRAIN, TEST = (120, 6), (32, 3)
+"""How many videos the recipes train on and evaluate on, and the most samples of one. Ours."""
 
 KINDS = ("moving",)
 """Kinds of scene whose puzzles a model of a million parameters learns within the demo's minutes."""
@@ -77,6 +82,11 @@ def store() -> Store:
     return Store(cache_folder() / "frames")
 
 
+def ground(split: Split, videos: int, per_video: int, seed: int) -> Ground:
+    """Return the ground that the recipes share under a seed: all of them see the same videos; see `prepare`."""
+    return prepare(world_folder(f"mvp-{seed}"), split=split, videos=videos, per_video=per_video, seed=seed)
+
+
 def prepare(
     folder: Path,
     *,
@@ -84,10 +94,6 @@ def prepare(
     videos: int,
     per_video: int,
     seed: int = 0,
-    config: MVPConfig = PUZZLE,
-    kinds: Sequence[str] = KINDS,
-    settings: Settings = SCENES,
-    workers: int | None = None,
     progress: Callable[[str], Progress] | None = None,
 ) -> Ground:
     """Render videos and cut puzzles out of them; what is already there is kept.
@@ -98,35 +104,50 @@ def prepare(
         videos: How many to render.
         per_video: Most puzzles of one video.
         seed: Of scenes and puzzles.
-        config: How puzzles are cut.
-        kinds: Kinds of scene, taken in turn.
-        settings: How hard the scenes are.
-        workers: Processes; all cores by default.
         progress: From a stage's name to what is told (done, total).
     """
-    workers = workers or os.cpu_count() or 1
     told: Callable[[str], Progress | None] = progress or (lambda _: None)
-    place = folder / split
+    place = folder / split / "videos"
     made = world.make(
-        place / "videos",
+        place,
         count=videos,
         split=split,
         seed=seed,
-        kinds=kinds,
-        settings=settings,
-        workers=workers,
+        kinds=KINDS,
+        settings=SCENES,
+        workers=cores(),
         progress=told(f"render {split} videos"),
     )
+    tell = told(f"cut {split} puzzles")
+    puzzles = cut(place, "puzzles", PUZZLE, split=split, per_video=per_video, seed=seed, progress=tell)
+    return Ground(place, puzzles, {video.identity: video.facts for video in made})
+
+
+def cut(
+    videos: Path,
+    name: str,
+    config: Any,
+    *,
+    task: str = "mvp",
+    split: Split,
+    per_video: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Return samples cut out of all videos of a folder; what is already there is kept.
+
+    Args:
+        videos: The folder.
+        name: The samples are kept in a folder of this name beside it.
+        config: How they are cut: the task's `Config`.
+        task: Its name.
+        split: Of all samples.
+        per_video: Most samples of one video.
+        seed: Of what is drawn.
+        progress: Told (done, total).
+    """
+    place = videos.parent / name
     synthesize(
-        [place / "videos"],
-        place / "puzzles",
-        config=config,
-        fps=config.fps,
-        per_video=per_video,
-        seed=seed,
-        workers=workers,
-        split=split,
-        progress=told(f"cut {split} puzzles"),
+        [videos], place, task=task, config=config, per_video=per_video, seed=seed, split=split, progress=progress
     )
-    facts = {video.identity: video.facts for video in made}
-    return Ground(place / "videos", read_dataset(place / "puzzles"), facts)
+    return read_dataset(place)

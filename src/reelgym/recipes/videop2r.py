@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from reelgym.curation import gold_reply
+from reelgym.data.dataset import read_dataset
 from reelgym.data.form import contents
 from reelgym.data.sample import Sample
 from reelgym.data.templates import INSTRUCTIONS, Variant, with_instruction
 from reelgym.errors import RequestError, unknown
 from reelgym.recipes import proving, recipe
-from reelgym.recipes.inputs import Later
+from reelgym.recipes.inputs import Later, held
 from reelgym.recipes.sizes import Size, choose
 from reelgym.training.config import Data, Example, SFTConfig, SFTRun
 
@@ -86,8 +88,6 @@ def videop2r_sft(
 
 def _chains(path: str, prompt: str, observations: bool) -> Data:
     """Return the chains of a dataset as examples, train side only."""
-    from reelgym.data.dataset import read_dataset
-
     found = read_dataset(path)
     told: dict[str, Any] = found.manifest.get("settings", {}).get("cot", {})
     variant = told.get("variant", "videop2r") if prompt == "auto" else prompt
@@ -95,21 +95,18 @@ def _chains(path: str, prompt: str, observations: bool) -> Data:
     if not written:
         raise RequestError(f"{path} holds no chain of thought to train on: write some with `reelgym cot`")
     examples = [_example(sample, reply, variant, observations) for sample, reply in written]
-    return Data(examples, found.media(proving.store()), folders=(str(found.path.resolve()),))
+    return held(found, examples)
 
 
 def _world(prompt: str, observations: bool, seed: int) -> Data:
     """Return the gold chains of the embedded world's puzzles."""
-    from reelgym.curation import gold_reply
-
-    place = proving.world_folder(f"mvp-{seed}")
-    found = proving.prepare(place, split="train", videos=120, per_video=6, seed=seed)
+    found = proving.ground("train", *proving.TRAIN, seed)
     variant: Variant = "tagged" if prompt == "auto" else prompt  # type: ignore[assignment]
     examples = [
         _example(sample, gold_reply(sample, found.word(sample), variant), variant, observations)
         for sample in found.dataset.samples
     ]
-    return Data(examples, found.dataset.media(proving.store()), folders=(str(found.dataset.path.resolve()),))
+    return held(found.dataset, examples)
 
 
 def _example(sample: Sample, reply: str, variant: str, observations: bool) -> Example:

@@ -10,11 +10,10 @@ from reelgym import world
 from reelgym.data.messages import Clip, Message, Text
 from reelgym.data.sample import Sample, Split
 from reelgym.recipes import proving, recipe
-from reelgym.recipes.inputs import Later
-from reelgym.recipes.mvp import SIZES
+from reelgym.recipes.mvp import beside
 from reelgym.scoring.choice import LETTERS
 from reelgym.tasks.labelled import Labelled
-from reelgym.training.config import Data, RLRun, mvp_rubric
+from reelgym.training.config import Data, RLRun
 from reelgym.video import FrameSpec
 from reelgym.world import Facts, Question
 
@@ -31,18 +30,11 @@ def world_questions(*, model: str = "tiny", seed: int = 0) -> RLRun:
         model: What to start from; it is trained with the settings of `size=tiny`.
         seed: Of order, sampling and rendered videos.
     """
-    return RLRun(
-        policy=model,
-        data=Later(_data, "train", 120, 6, seed),
-        eval_data=Later(_data, "test", 32, 3, seed),
-        rubric=mvp_rubric(),
-        config=replace(SIZES["tiny"], seed=seed),
-    )
+    return beside(_data, model, seed)
 
 
 def _data(split: Split, videos: int, per_video: int, seed: int) -> Data:
-    folder = proving.world_folder(f"mvp-{seed}")
-    return asked_about(proving.prepare(folder, split=split, videos=videos, per_video=per_video, seed=seed), per_video)
+    return asked_about(proving.ground(split, videos, per_video, seed), per_video)
 
 
 def asked_about(ground: proving.Ground, per_video: int) -> Data:

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from reelgym.synthesis.listing import Entry, list_inputs
-from reelgym.synthesis.local import choose, cores
-from reelgym.synthesis.pool import MEMORY_BYTES, Pool
+from reelgym.synthesis.local import choose
+from reelgym.synthesis.pool import MEMORY_BYTES, Pool, cores
 from reelgym.synthesis.run import cut_job, raise_fault
 from reelgym.synthesis.settings import resolve
 from reelgym.synthesis.shards import parse_shard

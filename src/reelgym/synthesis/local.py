@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from reelgym.data.sample import Split
 from reelgym.errors import RequestError
 from reelgym.synthesis.journal import WORK, Journal, claimed, clean
 from reelgym.synthesis.listing import Entry, Listing, list_inputs
-from reelgym.synthesis.pool import MEMORY_BYTES, Engine, Pool
+from reelgym.synthesis.pool import MEMORY_BYTES, Engine, Pool, cores
 from reelgym.synthesis.progress import Tally
 from reelgym.synthesis.run import Run
 from reelgym.synthesis.settings import changes, resolve
@@ -205,8 +204,3 @@ def made(folder: Path, whole: dict[str, Any], *, fresh: bool, tally: Tally | Non
     return Manifest(
         path=folder, counts=whole["counts"], digest=whole["digest"], fresh=fresh, manifest=whole, tally=tally
     )
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

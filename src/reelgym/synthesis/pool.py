@@ -22,6 +22,11 @@ MEMORY_BYTES = 4 * 1024**3
 _POLL_SECONDS = 0.5
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Engine(Protocol):
     """What runs jobs somewhere; a context manager."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from reelgym.data.dataset import canonical
 from reelgym.data.files import replacing
 from reelgym.errors import WorkError
-from reelgym.synthesis.pool import Pool
+from reelgym.synthesis.pool import Pool, cores
 
 MEMORY_BYTES = 4 * 1024**3
 """Address space of one worker, libraries and mapped files included. Ours."""
@@ -68,9 +68,8 @@ def noted(note: Path) -> dict[str, Any] | None:
 
 
 def _pool(workers: int | None, seconds: float) -> Pool:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     command = [sys.executable, "-m", "reelgym.synthesis.labelled.worker", str(MEMORY_BYTES)]
-    return Pool(workers or cores, seconds=seconds, command=command)
+    return Pool(workers or cores(), seconds=seconds, command=command)
 
 
 def _stamp(job: Mapping[str, Any]) -> str:
