@@ -29,8 +29,6 @@ from reelgym.data.edits import Edit, apply
 from reelgym.data.messages import Clip, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, unknown
-from reelgym.scoring import Score, answer_text
-from reelgym.scoring.graded import graded_chance, graded_score
 from reelgym.scoring.grounding import grounding_chance, grounding_parts
 from reelgym.scoring.span import Span, parse_span
 from reelgym.tasks.base import MediaReader
@@ -117,16 +115,17 @@ class Anomaly(Pretext):
                 return None
         return self._asked(reel, places, runs, list(zip(names, edits, strict=True)))
 
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; one that is no span earns 0."""
-        text = answer_text(reply)
-        parsed = None if text is None else parse_span(text)
-        parts = None if parsed is None else grounding_parts(parsed, _truth(sample), sample.evidence["slack_seconds"])
-        return graded_score(parts, _chances(sample), sample.evidence["reward"], parsed)
+    def read(self, text: str, sample: Sample) -> Span | None:
+        """Return a span in seconds."""
+        return parse_span(text)
 
-    def chance(self, sample: Sample) -> dict[str, float]:
+    def parts(self, said: Span, sample: Sample) -> dict[str, float]:
+        """Return the measures of `scoring.grounding`."""
+        return grounding_parts(said, _truth(sample), sample.evidence["slack_seconds"])
+
+    def chances(self, sample: Sample) -> dict[str, float]:
         """Return the mean over all spans between two frames of the clip, its end included."""
-        return graded_chance(_chances(sample), sample.evidence["reward"])
+        return grounding_chance(tuple(sample.evidence["edges"]), _truth(sample), sample.evidence["slack_seconds"])
 
     def gold(self, sample: Sample) -> str:
         """Return the right span, such as `2-3.5`."""
@@ -194,10 +193,6 @@ class Anomaly(Pretext):
 def _truth(sample: Sample) -> Span:
     start, stop = sample.answer
     return float(start), float(stop)
-
-
-def _chances(sample: Sample) -> dict[str, float]:
-    return grounding_chance(tuple(sample.evidence["edges"]), _truth(sample), sample.evidence["slack_seconds"])
 
 
 def _odd_run(rows: NDArray[np.float64]) -> tuple[int, int]:

@@ -17,6 +17,7 @@ task). Ours: several clips in one question, the fair coin, a clock that tells no
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,8 +26,7 @@ import numpy as np
 from reelgym.data.messages import Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
-from reelgym.scoring import Score, answer_text
-from reelgym.scoring.graded import graded_chance, graded_score, share_chance, share_parts
+from reelgym.scoring.graded import share_chance, share_parts
 from reelgym.tasks.base import MediaReader
 from reelgym.tasks.pretext import Draft, Pretext, Reel
 from reelgym.tasks.timeline import ALIKE, ClipConfig, alike, clip, clips_of, numbered, sharpness
@@ -93,16 +93,17 @@ class ArrowOfTime(Pretext):
             times=tuple(time for places in clips for time in reel.seconds(places)),
         )
 
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; one without exactly one word per clip earns 0."""
-        text = answer_text(reply)
-        said = None if text is None else parse_directions(text, len(sample.answer))
-        parts = None if said is None else share_parts(said, sample.answer)
-        return graded_score(parts, share_chance(len(sample.answer), len(WORDS)), sample.evidence["reward"], said)
+    def read(self, text: str, sample: Sample) -> tuple[str, ...] | None:
+        """Return exactly one word per clip."""
+        return parse_directions(text, len(sample.answer))
 
-    def chance(self, sample: Sample) -> dict[str, float]:
+    def parts(self, said: Sequence[str], sample: Sample) -> dict[str, float]:
+        """Return whether all clips are right, and the share that is."""
+        return share_parts(said, sample.answer)
+
+    def chances(self, sample: Sample) -> dict[str, float]:
         """Return what coins get: 1 / 2^clips strictly, half smoothly."""
-        return graded_chance(share_chance(len(sample.answer), len(WORDS)), sample.evidence["reward"])
+        return share_chance(len(sample.answer), len(WORDS))
 
     def gold(self, sample: Sample) -> str:
         """Return the right words, such as `forward, backward, forward`."""

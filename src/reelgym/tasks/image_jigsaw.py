@@ -25,11 +25,9 @@ from reelgym.data.edits import Edit, apply
 from reelgym.data.messages import Image, Part, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
-from reelgym.scoring import Score, answer_text
-from reelgym.scoring.graded import graded_chance, graded_score
-from reelgym.scoring.permutation import parse_order, permutation_chance, permutation_parts
+from reelgym.scoring.permutation import permutation_chance, permutation_parts
 from reelgym.tasks.base import MediaReader
-from reelgym.tasks.pretext import Draft, Pretext, Reel, likeness
+from reelgym.tasks.pretext import Draft, Ordering, Reel, likeness
 from reelgym.tasks.timeline import ALIKE, ClipConfig
 
 _LISTED = 6
@@ -58,7 +56,7 @@ class ImageJigsawConfig(ClipConfig):
             raise RequestError(f"trim={self.trim}, light={self.light}: trim within 0 to 0.4, light 0 to 0.9")
 
 
-class ImageJigsaw(Pretext):
+class ImageJigsaw(Ordering):
     """Put the shuffled tiles of an image in place (SSL4RL, arXiv 2510.16416; Jigsaw-R1, arXiv 2505.23590)."""
 
     name: ClassVar[str] = "image_jigsaw"
@@ -103,20 +101,13 @@ class ImageJigsaw(Pretext):
             times=reel.seconds([place]),
         )
 
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; one that is no permutation earns 0."""
-        text = answer_text(reply)
-        parsed = None if text is None else parse_order(text, len(sample.answer))
-        parts = None if parsed is None else _chosen(permutation_parts(parsed, sample.answer, "position"))
-        return graded_score(parts, _chances(sample), sample.evidence["reward"], parsed)
+    def parts(self, said: Sequence[int], sample: Sample) -> dict[str, float]:
+        """Return `strict` and the share of places as `smooth`."""
+        return _chosen(permutation_parts(said, sample.answer, "position"))
 
-    def chance(self, sample: Sample) -> dict[str, float]:
+    def chances(self, sample: Sample) -> dict[str, float]:
         """Return the mean over all orders."""
-        return graded_chance(_chances(sample), sample.evidence["reward"])
-
-    def gold(self, sample: Sample) -> str:
-        """Return the tile numbers row by row, such as `3, 1, 4, 2`."""
-        return ", ".join(map(str, sample.answer))
+        return _chosen(permutation_chance(len(sample.answer), "position"))
 
     def baselines(self, sample: Sample, media: MediaReader) -> dict[str, str]:
         """Return shortcuts that know no object.
@@ -144,10 +135,6 @@ class ImageJigsaw(Pretext):
 
 def _chosen(parts: dict[str, float]) -> dict[str, float]:
     return {name: parts[name] for name in ("strict", "smooth")}
-
-
-def _chances(sample: Sample) -> dict[str, float]:
-    return _chosen(permutation_chance(len(sample.answer), "position"))
 
 
 def _fitted(tiles: Sequence[NDArray[np.float64]], columns: int) -> list[int]:

@@ -27,12 +27,10 @@ from numpy.typing import NDArray
 from reelgym.data.messages import Clip, Part, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
-from reelgym.scoring import Score, answer_text
-from reelgym.scoring.graded import graded_chance, graded_score
-from reelgym.scoring.permutation import SMOOTH, parse_order, permutation_chance, permutation_parts
+from reelgym.scoring.permutation import SMOOTH
 from reelgym.tasks.base import MediaReader
 from reelgym.tasks.chains import smoothest
-from reelgym.tasks.pretext import Draft, Pretext, Reel
+from reelgym.tasks.pretext import Draft, Ordering, Reel
 from reelgym.tasks.timeline import JitteredConfig, clip, clips_of, described, distinct, numbered, spread, toned
 
 _OWN_SMOOTH = {"visual_jigsaw": "position_discounted", "videossr": "displacement"}
@@ -79,7 +77,7 @@ class JigsawConfig(JitteredConfig):
         return int(np.ceil(self.trim * length - 1e-9))
 
 
-class Jigsaw(Pretext):
+class Jigsaw(Ordering):
     """Put shuffled clips of a video in order (arXiv 2509.25190, 2511.06281)."""
 
     name: ClassVar[str] = "jigsaw"
@@ -114,19 +112,6 @@ class Jigsaw(Pretext):
             facets={"clips": len(clips), "form": config.form},
             times=tuple(time for one in clips for time in reel.seconds(one)),
         )
-
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; one that is no permutation earns 0."""
-        smooth = sample.evidence["smooth"]
-        text = answer_text(reply)
-        parsed = None if text is None else parse_order(text, len(sample.answer))
-        parts = None if parsed is None else permutation_parts(parsed, sample.answer, smooth)
-        return graded_score(parts, permutation_chance(len(sample.answer), smooth), sample.evidence["reward"], parsed)
-
-    def chance(self, sample: Sample) -> dict[str, float]:
-        """Return the mean over all K! orders."""
-        chances = permutation_chance(len(sample.answer), sample.evidence["smooth"])
-        return graded_chance(chances, sample.evidence["reward"])
 
     def gold(self, sample: Sample) -> str:
         """Return the right order, such as `4, 1, 6, 2, 5, 3`, or in VideoSSR's form `416253`."""

@@ -24,10 +24,8 @@ import numpy as np
 from reelgym.data.messages import Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
-from reelgym.scoring import Score, answer_text, parse_indices
-from reelgym.scoring.graded import choice_chance, choice_parts, graded_chance, graded_score
 from reelgym.tasks.base import MediaReader
-from reelgym.tasks.pretext import Draft, Pretext, Reel
+from reelgym.tasks.pretext import Draft, Numbered, Reel
 from reelgym.tasks.timeline import ALIKE, JitteredConfig, alike, clip, clips_of, described, distinct, numbered, toned
 
 
@@ -63,7 +61,7 @@ class NextSegmentConfig(JitteredConfig):
         return self.context_frames + self.gap_frames + self.clip_frames
 
 
-class NextSegment(Pretext):
+class NextSegment(Numbered):
     """Choose the clip that continues the video (after arXiv 2001.00294)."""
 
     name: ClassVar[str] = "next_segment"
@@ -116,22 +114,6 @@ class NextSegment(Pretext):
             times=(*reel.seconds(context), *(time for places in clips for time in reel.seconds(places))),
         )
 
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; one that is not one number in range earns 0."""
-        closeness = sample.evidence["closeness"]
-        text = answer_text(reply)
-        said = None if text is None else parse_indices(text, 1, len(closeness))
-        parts = None if said is None else choice_parts(said[0], sample.answer[0], closeness)
-        return graded_score(parts, self._chances(sample), sample.evidence["reward"], said)
-
-    def chance(self, sample: Sample) -> dict[str, float]:
-        """Return the mean over all n numbers."""
-        return graded_chance(self._chances(sample), sample.evidence["reward"])
-
-    def gold(self, sample: Sample) -> str:
-        """Return the number of the right clip."""
-        return str(sample.answer[0])
-
     def baselines(self, sample: Sample, media: MediaReader) -> dict[str, str]:
         """Return shortcuts that follow no motion.
 
@@ -154,9 +136,6 @@ class NextSegment(Pretext):
             "first": 0,
         }
         return {name: str(place + 1) for name, place in places.items()}
-
-    def _chances(self, sample: Sample) -> dict[str, float]:
-        return choice_chance(sample.answer[0], sample.evidence["closeness"])
 
     def _others(self, reel: Reel, context: list[int], right: int, rng: np.random.Generator) -> list[int] | None:
         """Return where the other clips start, apart from each other and from all that is shown; None for no room."""

@@ -25,10 +25,8 @@ from numpy.typing import NDArray
 from reelgym.data.messages import Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
-from reelgym.scoring import Score, answer_text, parse_indices
-from reelgym.scoring.graded import choice_chance, choice_parts, graded_chance, graded_score
 from reelgym.tasks.base import MediaReader
-from reelgym.tasks.pretext import Draft, Pretext, Reel
+from reelgym.tasks.pretext import Draft, Numbered, Reel
 from reelgym.tasks.timeline import (
     ALIKE,
     JitteredConfig,
@@ -82,7 +80,7 @@ class OddClipConfig(JitteredConfig):
         return int(np.ceil(self.trim * length - 1e-9))
 
 
-class OddClip(Pretext):
+class OddClip(Numbered):
     """Name the one of several successive clips that does not belong (after arXiv 1611.06646)."""
 
     name: ClassVar[str] = "odd_clip"
@@ -137,22 +135,6 @@ class OddClip(Pretext):
             times=tuple(time for places in clips for time in reel.seconds(places)),
         )
 
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; one that is not one number in range earns 0."""
-        closeness = sample.evidence["closeness"]
-        text = answer_text(reply)
-        said = None if text is None else parse_indices(text, 1, len(closeness))
-        parts = None if said is None else choice_parts(said[0], sample.answer[0], closeness)
-        return graded_score(parts, self._chances(sample), sample.evidence["reward"], said)
-
-    def chance(self, sample: Sample) -> dict[str, float]:
-        """Return the mean over all n numbers."""
-        return graded_chance(self._chances(sample), sample.evidence["reward"])
-
-    def gold(self, sample: Sample) -> str:
-        """Return the number of the odd clip."""
-        return str(sample.answer[0])
-
     def baselines(self, sample: Sample, media: MediaReader) -> dict[str, str]:
         """Return shortcuts that follow no motion.
 
@@ -174,9 +156,6 @@ class OddClip(Pretext):
             "middle": len(clips) // 2,
         }
         return {name: str(place + 1) for name, place in places.items()}
-
-    def _chances(self, sample: Sample) -> dict[str, float]:
-        return choice_chance(sample.answer[0], sample.evidence["closeness"])
 
     def _clip(self, start: int, length: int) -> list[int]:
         cut = self.config.cut(length)

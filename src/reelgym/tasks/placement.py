@@ -24,8 +24,8 @@ import numpy as np
 from reelgym.data.messages import Image, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
-from reelgym.scoring import Score, answer_text, parse_indices
-from reelgym.scoring.graded import choice_chance, choice_parts, graded_chance, graded_score
+from reelgym.scoring import parse_indices
+from reelgym.scoring.graded import choice_chance, choice_parts
 from reelgym.scoring.placed import parse_seconds, placed_chance, placed_parts
 from reelgym.tasks.base import MediaReader
 from reelgym.tasks.pretext import Draft, Pretext, Reel
@@ -126,23 +126,26 @@ class Placement(Pretext):
             times=(*reel.seconds(context), float(reel.times[hidden])),
         )
 
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; what is no second of the stretch, or no number of an interval, earns 0."""
+    def read(self, text: str, sample: Sample) -> Any:
+        """Return a second of the stretch, or the number of an interval."""
         known = sample.evidence
-        text = answer_text(reply)
-        said: Any = None
-        parts: dict[str, float] | None = None
-        if text is not None and known["answer"] == "interval":
-            said = parse_indices(text, 1, len(known["closeness"]))
-            parts = None if said is None else choice_parts(said[0], sample.answer[0], known["closeness"])
-        elif text is not None:
-            said = parse_seconds(text, known["length"])
-            parts = None if said is None else placed_parts(said, sample.answer, known["tolerance"], known["reach"])
-        return graded_score(parts, self._chances(sample), known["reward"], said)
+        if known["answer"] == "interval":
+            return parse_indices(text, 1, len(known["closeness"]))
+        return parse_seconds(text, known["length"])
 
-    def chance(self, sample: Sample) -> dict[str, float]:
+    def parts(self, said: Any, sample: Sample) -> dict[str, float]:
+        """Return `strict` and `smooth`."""
+        known = sample.evidence
+        if known["answer"] == "interval":
+            return choice_parts(said[0], sample.answer[0], known["closeness"])
+        return placed_parts(said, sample.answer, known["tolerance"], known["reach"])
+
+    def chances(self, sample: Sample) -> dict[str, float]:
         """Return the mean over all intervals, or over all tenths of a second of the stretch."""
-        return graded_chance(self._chances(sample), sample.evidence["reward"])
+        known = sample.evidence
+        if known["answer"] == "interval":
+            return choice_chance(sample.answer[0], known["closeness"])
+        return placed_chance(sample.answer, known["tolerance"], known["reach"], known["length"])
 
     def gold(self, sample: Sample) -> str:
         """Return the right seconds to one decimal, or the number of the interval."""
@@ -190,12 +193,6 @@ class Placement(Pretext):
         sums = similar[:, :-1] + similar[:, 1:]
         ranks = [int((row > row[interval]).sum()) for row, (interval, _) in zip(sums, drawn, strict=True)]
         return drawn[balanced(ranks, len(context) - 1, rng)]
-
-    def _chances(self, sample: Sample) -> dict[str, float]:
-        known = sample.evidence
-        if known["answer"] == "interval":
-            return choice_chance(sample.answer[0], known["closeness"])
-        return placed_chance(sample.answer, known["tolerance"], known["reach"], known["length"])
 
 
 def _written(seconds: float, sample: Sample) -> str:

@@ -1,4 +1,4 @@
-"""What the tasks about changed pixels share: frames to change, the loop that makes samples, and choices by letter."""
+"""What pretext tasks share: frames to draw from, the loop that makes samples, and common forms of answers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from reelgym.data.messages import Message, Part
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError
-from reelgym.scoring import Score, answer_text
+from reelgym.scoring import Score, answer_text, parse_indices
 from reelgym.scoring.choice import LETTERS, parse_choice
 from reelgym.scoring.graded import choice_chance, choice_parts, graded_chance, graded_score
+from reelgym.scoring.permutation import parse_order, permutation_chance, permutation_parts
 from reelgym.tasks.base import Task, sample_key, stream, too_short
 from reelgym.tasks.easing import one_option_less
 from reelgym.tasks.timeline import TRIES, ClipConfig
@@ -75,7 +76,10 @@ class Draft:
 
 
 class Pretext(Task):
-    """Makes samples out of drafts. A concrete task draws a draft, and says what frames it needs."""
+    """Makes samples out of drafts, and scores replies with a strict and a smooth reward (`scoring.graded`).
+
+    A concrete task draws a draft, says what frames it needs, and how an answer is read and measured.
+    """
 
     config: ClipConfig
 
@@ -87,6 +91,29 @@ class Pretext(Task):
     @abstractmethod
     def draft(self, reel: Reel, rng: np.random.Generator) -> Draft | None:
         """Return one question about the video, or None where this draw gives none."""
+
+    @abstractmethod
+    def read(self, text: str, sample: Sample) -> Any:
+        """Return the answer that a text states, None where it states none that is allowed. Never raises."""
+
+    @abstractmethod
+    def parts(self, said: Any, sample: Sample) -> dict[str, float]:
+        """Return the measures of an answer that was read, `strict` and `smooth` among them."""
+
+    @abstractmethod
+    def chances(self, sample: Sample) -> dict[str, float]:
+        """Return the mean of each of `parts` over all answers that a guesser may give."""
+
+    def score(self, reply: str, sample: Sample) -> Score:
+        """Return the score of a reply; one without an allowed answer earns 0."""
+        text = answer_text(reply)
+        said = None if text is None else self.read(text, sample)
+        parts = None if said is None else self.parts(said, sample)
+        return graded_score(parts, self.chances(sample), sample.evidence["reward"], said)
+
+    def chance(self, sample: Sample) -> dict[str, float]:
+        """Return what a guesser gets: `chances`, and 0 for what is corrected by them."""
+        return graded_chance(self.chances(sample), sample.evidence["reward"])
 
     def spec(self, fps: float) -> FrameSpec:
         """Return the spec at which frames are compared."""
@@ -136,24 +163,37 @@ class Pretext(Task):
         return Reel(video.identity, frames.times[fresh], frames.pixels[fresh], shown)
 
 
-class Choice(Pretext):
-    """A pretext task whose answer is one lettered option; `answer` is `[number]`, counted from 1.
+class Numbered(Pretext):
+    """A pretext task whose answer is one of n numbers; `answer` is `[number]`, counted from 1.
 
-    `evidence.options` are the options, `evidence.closeness` how near each comes to the right one, in [0, 1].
+    `evidence.closeness` is how near each comes to the right one, in [0, 1]: a wrong one earns half of it under the
+    smooth reward.
     """
 
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; a wrong option earns half of its closeness under the smooth reward."""
-        text = answer_text(reply)
-        chosen = None if text is None else parse_choice(text, sample.evidence["options"])
-        if chosen is None:
-            return graded_score(None, self._chances(sample), sample.evidence["reward"], None)
-        parts = choice_parts(chosen + 1, sample.answer[0], sample.evidence["closeness"])
-        return graded_score(parts, self._chances(sample), sample.evidence["reward"], (chosen + 1,))
+    def read(self, text: str, sample: Sample) -> tuple[int, ...] | None:
+        """Return one number in range."""
+        return parse_indices(text, 1, len(sample.evidence["closeness"]))
 
-    def chance(self, sample: Sample) -> dict[str, float]:
-        """Return the mean over all options."""
-        return graded_chance(self._chances(sample), sample.evidence["reward"])
+    def parts(self, said: Sequence[int], sample: Sample) -> dict[str, float]:
+        """Return `strict` and `smooth`."""
+        return choice_parts(said[0], sample.answer[0], sample.evidence["closeness"])
+
+    def chances(self, sample: Sample) -> dict[str, float]:
+        """Return the mean over all n numbers."""
+        return choice_chance(sample.answer[0], sample.evidence["closeness"])
+
+    def gold(self, sample: Sample) -> str:
+        """Return the right number."""
+        return str(sample.answer[0])
+
+
+class Choice(Numbered):
+    """The same with options under letters instead of numbers; `evidence.options` are the options."""
+
+    def read(self, text: str, sample: Sample) -> tuple[int, ...] | None:
+        """Return the number of the one option that is named."""
+        chosen = parse_choice(text, sample.evidence["options"])
+        return None if chosen is None else (chosen + 1,)
 
     def gold(self, sample: Sample) -> str:
         """Return the letter of the right option."""
@@ -163,8 +203,25 @@ class Choice(Pretext):
         """Return the question with one wrong option less, None where only one is left."""
         return one_option_less(sample, lettered)
 
-    def _chances(self, sample: Sample) -> dict[str, float]:
-        return choice_chance(sample.answer[0], sample.evidence["closeness"])
+
+class Ordering(Pretext):
+    """A pretext task whose answer is an order of K things; `evidence.smooth` names the smooth reward's measure."""
+
+    def read(self, text: str, sample: Sample) -> tuple[int, ...] | None:
+        """Return a permutation of 1 to K."""
+        return parse_order(text, len(sample.answer))
+
+    def parts(self, said: Sequence[int], sample: Sample) -> dict[str, float]:
+        """Return the measures of `scoring.permutation`."""
+        return permutation_parts(said, sample.answer, sample.evidence["smooth"])
+
+    def chances(self, sample: Sample) -> dict[str, float]:
+        """Return the mean over all K! orders."""
+        return permutation_chance(len(sample.answer), sample.evidence["smooth"])
+
+    def gold(self, sample: Sample) -> str:
+        """Return the right order, such as `2, 4, 1, 3`."""
+        return ", ".join(map(str, sample.answer))
 
 
 def lettered(options: Sequence[str]) -> str:

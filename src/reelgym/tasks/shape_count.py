@@ -14,6 +14,7 @@ frame that do not overlap, any number of frames (the distance keeps its share).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -23,9 +24,7 @@ from reelgym.data.edits import SHAPES, Edit
 from reelgym.data.messages import Clip, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
-from reelgym.scoring import Score, answer_text
 from reelgym.scoring.counts import count_chance, count_parts, parse_counts
-from reelgym.scoring.graded import graded_chance, graded_score
 from reelgym.tasks.base import MediaReader
 from reelgym.tasks.pretext import Draft, Pretext, Reel
 from reelgym.tasks.timeline import ClipConfig, clip, described, spread
@@ -111,18 +110,17 @@ class ShapeCount(Pretext):
             times=times,
         )
 
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; one that is not three counts up to the most there can be earns 0."""
-        text = answer_text(reply)
-        parsed = None if text is None else parse_counts(text, len(sample.answer), sample.evidence["upper"])
-        parts = None if parsed is None else count_parts(parsed, sample.answer)
-        return graded_score(
-            parts, count_chance(sample.answer, sample.evidence["upper"]), sample.evidence["reward"], parsed
-        )
+    def read(self, text: str, sample: Sample) -> tuple[int, ...] | None:
+        """Return three counts from 0 to the most there can be."""
+        return parse_counts(text, len(sample.answer), sample.evidence["upper"])
 
-    def chance(self, sample: Sample) -> dict[str, float]:
+    def parts(self, said: Sequence[int], sample: Sample) -> dict[str, float]:
+        """Return the measures of `scoring.counts`."""
+        return count_parts(said, sample.answer)
+
+    def chances(self, sample: Sample) -> dict[str, float]:
         """Return the mean over all counts from 0 to the most there can be."""
-        return graded_chance(count_chance(sample.answer, sample.evidence["upper"]), sample.evidence["reward"])
+        return count_chance(sample.answer, sample.evidence["upper"])
 
     def gold(self, sample: Sample) -> str:
         """Return the counts of circles, squares and triangles, such as `3, 1, 3`."""

@@ -25,13 +25,11 @@ import numpy as np
 from reelgym.data.messages import Text
 from reelgym.data.sample import Sample
 from reelgym.errors import MediaError, RequestError
-from reelgym.scoring import Score, answer_text
-from reelgym.scoring.graded import graded_chance, graded_score
-from reelgym.scoring.permutation import SMOOTH, parse_order, permutation_chance, permutation_parts
+from reelgym.scoring.permutation import SMOOTH
 from reelgym.tasks.base import MediaReader
 from reelgym.tasks.chains import smoothest
 from reelgym.tasks.jigsaw import chained
-from reelgym.tasks.pretext import Draft, Pretext, Reel
+from reelgym.tasks.pretext import Draft, Ordering, Reel
 from reelgym.tasks.timeline import JitteredConfig, clip, clips_of, described, distinct, numbered, spread, toned
 from reelgym.video import Frames, Video
 from reelgym.video.packets import Packets
@@ -78,7 +76,7 @@ class Edited(Reel):
     shots: tuple[tuple[int, int], ...] = ()
 
 
-class ShotOrder(Pretext):
+class ShotOrder(Ordering):
     """Put the shots of an edited video in order (after arXiv 1708.01246)."""
 
     name: ClassVar[str] = "shot_order"
@@ -114,23 +112,6 @@ class ShotOrder(Pretext):
             facets={"shots": len(clips)},
             times=tuple(time for places in clips for time in reel.seconds(places)),
         )
-
-    def score(self, reply: str, sample: Sample) -> Score:
-        """Return the score of a reply; one that is no permutation earns 0."""
-        smooth = sample.evidence["smooth"]
-        text = answer_text(reply)
-        said = None if text is None else parse_order(text, len(sample.answer))
-        parts = None if said is None else permutation_parts(said, sample.answer, smooth)
-        return graded_score(parts, permutation_chance(len(sample.answer), smooth), sample.evidence["reward"], said)
-
-    def chance(self, sample: Sample) -> dict[str, float]:
-        """Return the mean over all K! orders."""
-        chances = permutation_chance(len(sample.answer), sample.evidence["smooth"])
-        return graded_chance(chances, sample.evidence["reward"])
-
-    def gold(self, sample: Sample) -> str:
-        """Return the right order, such as `2, 4, 1, 3`."""
-        return ", ".join(map(str, sample.answer))
 
     def baselines(self, sample: Sample, media: MediaReader) -> dict[str, str]:
         """Return shortcuts that look at no content.
