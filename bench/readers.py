@@ -63,8 +63,11 @@ def synth(paths: list[str], options: dict[str, Any]) -> int:
 
 
 def pool(paths: list[str], options: dict[str, Any]) -> int:
-    """Cut the files, each twice, in `workers` processes; they are started and the files identified before the clock."""
-    return sum(_samples(result) for _, result in options["pool"].run(options["jobs"] * 2))
+    """Cut the files, each twice and the largest first, as `synth` does, in `workers` processes.
+
+    They are started, and the files identified, before the clock.
+    """
+    return sum(_samples(result) for _, result in options["pool"].run(options["jobs"]))
 
 
 def _samples(result: dict[str, Any]) -> int:
@@ -241,7 +244,8 @@ def main() -> None:
 
         options["pool"] = Pool(options["workers"], seconds=3600)
         list(options["pool"].run(jobs_of([options["small"]], options) * options["workers"]))
-        options["jobs"] = jobs_of(paths, options)
+        options["jobs"] = jobs_of(paths, options) * 2
+        options["jobs"].sort(key=lambda job: -job["stamp"][0])
     used, before, own = _cpu(), _children(), _waited("self")[1]
     begun = time.perf_counter()
     frames = ROWS[row](paths, options)

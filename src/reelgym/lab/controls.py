@@ -1,4 +1,4 @@
-"""What must and what must not be learned: a control with an exact reward on easier puzzles, one with shuffled rewards.
+"""What must and what must not be learned: a control with the true reward on easier puzzles, one with shuffled rewards.
 
 A budget under which the two cannot be told apart sees no difference between recipes either.
 """
@@ -17,7 +17,7 @@ from reelgym.data.sample import Split
 from reelgym.data.trajectory import Group
 from reelgym.recipes import proving
 from reelgym.recipes.inputs import Later
-from reelgym.rewards import Accuracy, Format, Gate, Reward, Rubric, Sum
+from reelgym.rewards import Accuracy, Reward, Rubric
 from reelgym.rewards.base import Expression, Scores
 from reelgym.synthesis import synthesize
 from reelgym.training.config import Data, RLRun
@@ -25,8 +25,9 @@ from reelgym.training.config import Data, RLRun
 POSITIVE, NEGATIVE = "positive control", "negative control"
 NAMES = (POSITIVE, NEGATIVE)
 
-EASIER = replace(proving.PUZZLE, hidden=2, distractors=1)
-"""Two hidden frames and one look-alike: six possible answers. Ours."""
+EASIER = replace(proving.PUZZLE, gap=0.3)
+"""Candidates differ more from one another and from the context; as many of them as in the recipes' puzzles, because a
+tiny model cannot name two frames where it was taught to name three. Ours."""
 
 VIDEOS, PER_VIDEO = 120, 6
 """As recipe `mvp` renders and cuts."""
@@ -67,11 +68,13 @@ def negative(plain: RLRun) -> RLRun:
 
 
 def positive(plain: RLRun) -> RLRun:
-    """Return a run like `plain` on easier puzzles of the same videos, paid 1 for the exact answer alone."""
-    form = Format("tagged")
-    exact = Rubric(expression=Gate(Sum((Accuracy("exact"), form), (1.0, 0.2)), form), logged=(Accuracy(),))
+    """Return a run like `plain`, its reward included, on easier puzzles of the same videos.
+
+    Paid for the exact order alone, a tiny model had too few groups with signal to move at all in a short lab.
+    """
     data = Later(easier, "train", VIDEOS, PER_VIDEO, plain.config.seed)
-    return replace(plain, rubric=exact, data=data, origin={"lab": "exact reward, easier puzzles"})
+    rubric = replace(plain.rubric, logged=(Accuracy("exact"),))
+    return replace(plain, rubric=rubric, data=data, origin={"lab": "easier puzzles"})
 
 
 def easier(split: Split, videos: int, per_video: int, seed: int) -> Data:
