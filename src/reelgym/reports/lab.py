@@ -37,7 +37,7 @@ def of_lab(folder: Path) -> Payload:
         lead=(
             f"{', '.join(found['recipes'])}: each trained for {found['steps']} updates under {seeds} "
             f"seed{'s' * (seeds != 1)} from one start, on the same source videos, and asked afterwards about videos "
-            "that none of them saw. Controls: the true reward on easier puzzles (positive), shuffled rewards (negative)."
+            "that none of them saw. Controls: the same reward, easier puzzles (positive), shuffled rewards (negative)."
         ),
         facts=(
             ("Seeds", str(seeds)),
