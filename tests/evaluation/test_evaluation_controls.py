@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -53,9 +54,13 @@ def asked(found: Dataset, out: Path, *probes: str) -> dict[str, Evaluation]:
 
 
 @pytest.fixture(scope="module")
-def order(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Evaluation]:
-    out = tmp_path_factory.mktemp("order")
-    return asked(questions("world-order", videos, out), out, *PROBES, "evidence_only")
+def ordered(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return questions("world-order", videos, tmp_path_factory.mktemp("ordered"))
+
+
+@pytest.fixture(scope="module")
+def order(ordered: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Evaluation]:
+    return asked(ordered, tmp_path_factory.mktemp("order"), *PROBES, "evidence_only")
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,20 @@ def test_who_does_not_look_is_at_chance_and_no_probe_moves_it(
     if probe:
         difference = lines(order)[name].difference
         assert difference is not None and holds(difference, 0.0)
+
+
+def test_of_many_draws_of_the_guesser_about_nineteen_in_twenty_hold_chance(ordered: Dataset, tmp_path: Path) -> None:
+    media, count = ordered.media(Store(tmp_path)), 100
+    drawn = [
+        evaluate(Scripted(f"guesser@{draw}"), ordered.samples, media, variant="direct", model="guesser").mean()
+        for draw in range(count)
+    ]
+    means = [one.mean for one in drawn]
+    assert len(set(means)) > 10, "a draw hangs on its number"
+    # The mean of so many independent guesses, by four standard errors.
+    assert abs(np.mean(means) - 0.25) < 4 * math.sqrt(0.25 * 0.75 / (count * len(ordered.samples)))
+    # 95 of 100, less what percentile limits of 12 videos lack and what 100 draws are off by.
+    assert 0.85 <= np.mean([holds(one, 0.25) for one in drawn]) < 1
 
 
 def test_a_set_that_needs_order_leaks_nothing_without_it(order: dict[str, Evaluation]) -> None:
@@ -157,6 +176,9 @@ def test_scripts_read_text_and_pixels() -> None:
     assert in_order(["a8", "e4", "h1"], {"e4": 1, "a8": 3}) == -1
     with pytest.raises(RequestError, match="unknown script 'solve'; did you mean 'solver'"):
         Scripted("solve")
+    with pytest.raises(RequestError, match="script 'guesser@x': the draw 'x' is no whole number: give script:guesser@7"):
+        Scripted("guesser@x")
+    assert Scripted("guesser@7").about()["draw"] == 7
 
 
 def test_the_solver_names_the_colour_that_most_pixels_have_and_guesses_where_none_has_any() -> None:
