@@ -19,7 +19,7 @@ from reelgym.evaluation.classes import CLASSES, classify
 from reelgym.evaluation.findings import findings
 from reelgym.evaluation.floors import benchmark_floors
 from reelgym.evaluation.leaks import leaks
-from reelgym.evaluation.probed import probed
+from reelgym.evaluation.probed import plain_of, probed, probes_of
 from reelgym.evaluation.results import Evaluation, Row
 from reelgym.evaluation.subset import dataset_of, export
 
@@ -66,6 +66,32 @@ def asked(model: str = "m") -> dict[str, Evaluation]:
         f"{model}-blind": evaluation(BLIND, probe="blind", model=model),
         f"{model}-shuffled": evaluation(MIXED, probe="shuffled_context", model=model),
     }
+
+
+def test_of_two_results_of_one_model_and_prompt_each_has_the_probes_that_are_its_own() -> None:
+    few, many = {"frames": 8}, {"frames": 16, "left_out": "1 of 8"}
+    low, high = [0.0] * 8, [1.0] * 8
+    two = {
+        "a:direct": evaluation(low, settings=few),
+        "b:direct": evaluation(high, settings={"frames": 16}),
+        "a:direct-blind": evaluation(BLIND, probe="blind", settings=few),
+        "b:direct-blind": evaluation(BLIND, probe="blind", settings=many),
+        "b:direct-shuffled": evaluation(MIXED, probe="shuffled", settings=many),
+    }
+    assert {line.name: (line.plain, line.before) for line in probed(two)} == {
+        "a:direct-blind": ("a:direct", 0.0),
+        "b:direct-blind": ("b:direct", 1.0),
+        "b:direct-shuffled": ("b:direct", 1.0),
+    }
+    # Only b was asked shuffled too: a has no say, and b's own plain replies decide.
+    found = classify(two)
+    assert found is not None and found.models == ("m (direct)",) and found.counts()["other"] == 0
+    # By any other name the settings tell, and where they are alike nobody can.
+    renamed = {**two, "x": two["b:direct-blind"]}
+    assert plain_of("x", renamed) == "b:direct"
+    same = {name: replace(one, settings={}) for name, one in renamed.items()}
+    assert plain_of("x", same) == "" and plain_of("a:direct-blind", same) == "a:direct"
+    assert list(probes_of("b:direct", renamed)) == ["b:direct-blind", "b:direct-shuffled", "x"]
 
 
 def test_a_probe_stands_beside_the_plain_score_on_the_questions_it_was_asked() -> None:

@@ -82,6 +82,7 @@ def _chosen(given: list[str]) -> tuple[dict[str, Evaluation], dict[str, Evaluati
 
     found: dict[str, Evaluation] = {}
     beside: dict[str, Evaluation] = {}
+    labels: dict[str, str] = {}
     for text in given:
         path, _, name = text.rpartition(":") if not Path(text).is_dir() else (text, "", "")
         stored = results.read(path or text)
@@ -89,22 +90,21 @@ def _chosen(given: list[str]) -> tuple[dict[str, Evaluation], dict[str, Evaluati
             raise RequestError(f"{path} holds no result {name!r}; it holds {', '.join(stored)}")
         folder = Path(path or text).name
         taken = {name: stored[name]} if name else best(stored)
-        for key, one in taken.items():
-            label = f"{folder}:{key}"
-            found[label if label not in found else f"{path or text}:{key}"] = one
-        beside |= {f"{folder}:{key}": one for key, one in stored.items() if one.variant == "none" or one.probe}
+        # Of two folders of one name, the second goes by its path, with what belongs to it.
+        label = folder if labels.setdefault(folder, path or text) == (path or text) else path or text
+        found |= {f"{label}:{key}": one for key, one in taken.items()}
+        beside |= {f"{label}:{key}": one for key, one in stored.items() if one.variant == "none" or one.probe}
     return found, _meant(found, beside)
 
 
 def _meant(found: dict[str, Evaluation], beside: dict[str, Evaluation]) -> dict[str, Evaluation]:
-    """Return the probes of what is compared, and one of each floor.
+    """Return the probes of what is compared, as far as it can be said whose they are, and one of each floor."""
+    from reelgym.evaluation.probed import plain_of
 
-    Probes go by model and prompt: where two results share these, nobody could say whose they are.
-    """
-    asked = [(one.model, one.variant) for one in found.values()]
     floors = {one.model: key for key, one in reversed(beside.items()) if one.variant == "none"}
+    known = found | beside
     return {
         key: one
         for key, one in beside.items()
-        if key not in found and (key in floors.values() or (one.probe and asked.count((one.model, one.variant)) == 1))
+        if key not in found and (key in floors.values() or (one.probe and plain_of(key, known)))
     }

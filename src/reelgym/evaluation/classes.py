@@ -18,7 +18,7 @@ from typing import Any
 
 from reelgym.errors import RequestError
 from reelgym.evaluation import probes
-from reelgym.evaluation.probed import plain_of
+from reelgym.evaluation.probed import plain_of, probes_of
 from reelgym.evaluation.results import Evaluation, Row, by_id
 from reelgym.scoring.statistics import clustered_mean
 
@@ -81,10 +81,11 @@ def classify(evaluations: Mapping[str, Evaluation]) -> Classes | None:
         RequestError: They have no question in common.
     """
     says: dict[str, Say] = {}
-    for one in evaluations.values():
-        if one.probe is not None and probes.get(one.probe).name == "blind":
-            say = _say(one, evaluations)
-            says |= {f"{one.model} ({one.variant})": say} if say else {}
+    for name, one in evaluations.items():
+        plain = plain_of(name, evaluations) if one.probe and probes.get(one.probe).name == "blind" else ""
+        if plain and (say := _say(plain, one, evaluations)):
+            who = f"{one.model} ({one.variant})"
+            says[who if who not in says else f"{who}, {plain}"] = say
     if not says:
         return None
     every = [set(rows) for say in says.values() for rows in say.values()]
@@ -102,16 +103,10 @@ def classify(evaluations: Mapping[str, Evaluation]) -> Classes | None:
     )
 
 
-def _say(blind: Evaluation, evaluations: Mapping[str, Evaluation]) -> Say:
-    plain = plain_of(blind, evaluations)
-    mixed = [
-        one
-        for one in evaluations.values()
-        if one.probe is not None
-        and probes.get(one.probe).name == "shuffled"
-        and (one.model, one.variant) == (blind.model, blind.variant)
-    ]
-    if not plain or not mixed or not _beats_chance(evaluations[plain]):
+def _say(plain: str, blind: Evaluation, evaluations: Mapping[str, Evaluation]) -> Say:
+    beside = probes_of(plain, evaluations).values()
+    mixed = [one for one in beside if probes.get(str(one.probe)).name == "shuffled"]
+    if not mixed or not _beats_chance(evaluations[plain]):
         return {}
     return {name: by_id(one.rows) for name, one in zip(ASKED, (evaluations[plain], blind, mixed[0]), strict=True)}
 

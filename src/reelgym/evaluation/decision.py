@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reelgym.errors import RequestError
+from reelgym.evaluation.probed import probes_of
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.versus import Pair, versus
 from reelgym.scoring.statistics import Interval
@@ -107,8 +108,7 @@ def best(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
 def _line(name: str, one: Evaluation, evaluations: Mapping[str, Evaluation], pairs: list[Pair]) -> Line:
     mine = [pair for pair in pairs if name in (pair.first, pair.second)]
     same = [pair for pair in mine if pair.p_holm >= 0.05]
-    asked = (one.model, one.variant, "blind")
-    blind = [other for other in evaluations.values() if (other.model, other.variant, other.probe) == asked]
+    blind = [other for other in probes_of(name, evaluations).values() if other.probe == "blind"]
     used = one.usage()
     return Line(
         name=name,

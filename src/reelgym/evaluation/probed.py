@@ -11,13 +11,17 @@ from reelgym.evaluation.results import Evaluation, Row, by_id
 from reelgym.scoring.statistics import Interval, clustered_mean, paired_difference
 
 
+_ADDED = ("left_out", "partial", "adapted", "fingerprint")
+"""Settings in which a probe's result may differ from its plain one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Probed:
     """One model under one probe.
 
     Attributes:
         name: Of the probe's result.
-        plain: Name of the plain result of the same model and prompt; empty where there is none.
+        plain: Name of the plain result that it belongs to (`plain_of`); empty where there is none.
         model: What was asked.
         variant: The prompt.
         probe: Its name.
@@ -58,14 +62,36 @@ def probed(evaluations: Mapping[str, Evaluation], *, seed: int = 0) -> list[Prob
     return [_line(name, one, evaluations, seed) for name, one in evaluations.items() if one.probe is not None]
 
 
-def plain_of(one: Evaluation, evaluations: Mapping[str, Evaluation]) -> str:
-    """Return the name of the plain result that a probe's result belongs to: of the same model and prompt, or empty."""
+def plain_of(name: str, evaluations: Mapping[str, Evaluation]) -> str:
+    """Return the name of the plain result that a probe's result belongs to, or empty.
+
+    It is of the same model and prompt. Where several are, it is the one whose name the probe's begins with (`direct` of
+    `direct-blind`), else the only one with the same settings; where that leaves several, nobody can say, and it is none.
+    """
+    one = evaluations[name]
     same = [
-        name
-        for name, other in evaluations.items()
+        key
+        for key, other in evaluations.items()
         if other.probe is None and (other.model, other.variant) == (one.model, one.variant)
     ]
-    return same[0] if same else ""
+    if len(same) > 1:
+        begun = [key for key in same if name.startswith((f"{key}-", f"{key}_"))]
+        alike = [key for key in same if _asked_alike(one, evaluations[key])]
+        same = [max(begun, key=len)] if begun else alike
+    return same[0] if len(same) == 1 else ""
+
+
+def probes_of(plain: str, evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Return the results under probes that belong to a plain result, by name."""
+    return {name: one for name, one in evaluations.items() if one.probe and plain_of(name, evaluations) == plain}
+
+
+def _asked_alike(one: Evaluation, other: Evaluation) -> bool:
+    """Return whether two were asked under the same settings, those aside that a probe or a broken run adds."""
+    plain, probe = (
+        {name: value for name, value in each.settings.items() if name not in _ADDED} for each in (one, other)
+    )
+    return (plain, one.max_tokens) == (probe, other.max_tokens)
 
 
 def pairs(plain: Evaluation, other: Evaluation) -> list[tuple[Row, Row]]:
@@ -75,7 +101,7 @@ def pairs(plain: Evaluation, other: Evaluation) -> list[tuple[Row, Row]]:
 
 
 def _line(name: str, one: Evaluation, evaluations: Mapping[str, Evaluation], seed: int) -> Probed:
-    plain = plain_of(one, evaluations)
+    plain = plain_of(name, evaluations)
     shared = pairs(evaluations[plain], one) if plain else []
     before = [row.value for row, _ in shared]
     after, clusters = [row.value for _, row in shared], [row.source for row, _ in shared]

@@ -10,6 +10,7 @@ from typing import Any
 from reelgym.errors import RequestError
 from reelgym.evaluation import results
 from reelgym.evaluation.decision import Decision, decide
+from reelgym.evaluation.probed import probes_of
 from reelgym.evaluation.results import Evaluation
 from reelgym.reports import build, facets, findings, naming, readings, scores
 from reelgym.reports.folders import find, read_json
@@ -70,7 +71,7 @@ def about_results(folder: Path, stored: Mapping[str, Evaluation], *, seed: int =
     names, found = naming.titles(stored), decide(stored, seed=seed)
     lead = leading(stored, found)
     one, before = stored[lead], stored.get("before") if lead == "after" else None
-    blind = next((each for each in naming.probes_of(one, stored).values() if each.probe == "blind"), None)
+    blind = next((each for each in probes_of(lead, stored).values() if each.probe == "blind"), None)
     return Payload(
         title=folder.resolve().name,
         headline=("Partial: " if one.settings.get("partial") else "")
@@ -158,7 +159,7 @@ def picture(stored: Mapping[str, Evaluation], names: Mapping[str, str], first: S
     rows: list[DotRow] = []
     drawn: set[str] = set()
     for name in plain:
-        taken = {key: one for key, one in naming.probes_of(stored[name], stored).items() if key not in drawn}
+        taken = {key: one for key, one in probes_of(name, stored).items() if key not in drawn}
         drawn |= set(taken)
         rows.append(_dot_row(names[name], stored[name]))
         rows += [_dot_row(naming.probe(one.probe), one) for one in taken.values()]

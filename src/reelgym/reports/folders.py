@@ -18,6 +18,7 @@ from reelgym.data.media import Media
 from reelgym.data.sample import Sample
 from reelgym.errors import MediaError, RequestError
 from reelgym.evaluation import results
+from reelgym.evaluation.probed import probes_of
 from reelgym.evaluation.results import Evaluation
 from reelgym.reports import audit, build, puzzles
 from reelgym.reports.payload import Alarm, Payload, Puzzle, Reply, Role, Table
@@ -116,9 +117,9 @@ def about_evaluation(folder: Path, stored: Mapping[str, Evaluation]) -> tuple[Pa
         raise RequestError(f"{folder}: no evaluation in results.json: run `reelgym eval` again")
     plain = {name: one for name, one in stored.items() if one.probe is None and one.variant != "none"} or stored
     # Without a trained one the best leads: the better of the two prompts of one model.
-    before, after = plain.get("before"), plain.get("after") or max(plain.values(), key=lambda one: one.mean().mean)
-    same = [one for one in stored.values() if (one.model, one.variant) == (after.model, after.variant)]
-    blind = next((one for one in same if one.probe == "blind"), None)
+    lead = "after" if "after" in plain else max(plain, key=lambda name: plain[name].mean().mean)
+    before, after = plain.get("before"), plain[lead]
+    blind = next((one for one in probes_of(lead, stored).values() if one.probe == "blind"), None)
     if before is not None:
         headline = build.headline(before, after)
     else:

@@ -89,9 +89,3 @@ def models_of(evaluations: Mapping[str, Evaluation]) -> dict[str, str]:
 
 def _prompt(one: Evaluation, variants: set[str]) -> str:
     return f"{one.variant} prompt" if len(variants) > 1 and one.variant != "none" else ""
-
-
-def probes_of(plain: Evaluation, evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
-    """Return the results under probes of the same model and prompt, by name."""
-    same = (plain.model, plain.variant)
-    return {name: one for name, one in evaluations.items() if one.probe and (one.model, one.variant) == same}

@@ -11,6 +11,7 @@ from reelgym.data.dataset import Source
 from reelgym.data.messages import Text
 from reelgym.data.sample import Sample
 from reelgym.evaluation import results
+from reelgym.evaluation.probed import probes_of
 from reelgym.evaluation.results import Evaluation, Row
 from reelgym.reports import naming, verdicts
 from reelgym.reports.build import words
@@ -190,10 +191,7 @@ def _choices(held: _Held, ids: Sequence[str]) -> Iterator[Choice]:
     for place, name in enumerate(shown[:MOST_FILTERED]):
         label = "Verdict" if len(shown) == 1 else f"{brief[place]} is"
         yield _choice(f"verdict{place}", label, verdicts.VERDICTS, [_verdict(one, replies[name]) for one in ids])
-    first = stored[shown[0]] if shown else None
-    same = (first.model, first.variant) if first is not None else None
-    probes = [name for name, one in stored.items() if one.probe and (one.model, one.variant) == same]
-    for name in probes[:MOST_FILTERED]:
+    for name in list(probes_of(shown[0], stored) if shown else ())[:MOST_FILTERED]:
         label = f"With {naming.spaced(stored[name].probe or '')}"
         yield _choice(f"probe.{name}", label, verdicts.VERDICTS, [_verdict(one, replies[name]) for one in ids])
     outcomes = ["; ".join(sorted({_outcome(one, replies[name]) for name in shown} - {""})) for one in ids]

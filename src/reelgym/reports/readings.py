@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reelgym.evaluation.decision import Decision
-from reelgym.evaluation.probed import pairs
+from reelgym.evaluation.probed import pairs, probes_of
 from reelgym.evaluation.results import Evaluation
 from reelgym.reports import build, naming
 from reelgym.reports.svg import percent, signed, spoken
@@ -24,7 +24,7 @@ def readings(stored: Mapping[str, Evaluation], lead: str, found: Decision) -> It
         verdict = above if score.above(chance) else "cannot be told from guessing"
         verdict = "is surely worse than guessing" if score.high < chance else verdict
         yield f"{model} {verdict}: {spoken(build.sure(score))} beside {percent(chance)}."
-    for probe in naming.probes_of(one, stored).values():
+    for probe in probes_of(lead, stored).values():
         yield _against_probe(one, probe)
     low = {name: each for name, each in stored.items() if naming.is_floor(each) and not each.settings.get("fitted")}
     if low:
