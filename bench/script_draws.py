@@ -2,9 +2,9 @@
 
     python bench/script_draws.py --draws 1000
 
-One draw of a guesser misses its 95% interval one time in twenty, whatever rule it guesses by; so the claim that a set is
-at chance for who does not look is tested over draws 0 to N - 1, and none of them is chosen. It shows the mean score, its
-spread beside that of independent guesses, and the share of intervals that hold chance.
+One draw of a guesser misses its 95% interval one time in twenty, whatever rule it guesses by; so the claim that a set
+is at chance for who does not look is tested over draws 0 to N - 1, and none of them is chosen. It shows the mean score,
+its spread beside that of independent guesses, and the share of intervals that hold chance.
 """
 
 from __future__ import annotations

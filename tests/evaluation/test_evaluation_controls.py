@@ -176,7 +176,9 @@ def test_scripts_read_text_and_pixels() -> None:
     assert in_order(["a8", "e4", "h1"], {"e4": 1, "a8": 3}) == -1
     with pytest.raises(RequestError, match="unknown script 'solve'; did you mean 'solver'"):
         Scripted("solve")
-    with pytest.raises(RequestError, match="script 'guesser@x': the draw 'x' is no whole number: give script:guesser@7"):
+    with pytest.raises(
+        RequestError, match="script 'guesser@x': the draw 'x' is no whole number: give script:guesser@7"
+    ):
         Scripted("guesser@x")
     assert Scripted("guesser@7").about()["draw"] == 7
 

@@ -10,7 +10,6 @@ from reelgym.evaluation import probes
 from reelgym.evaluation.results import Evaluation, Row, by_id
 from reelgym.scoring.statistics import Interval, clustered_mean, paired_difference
 
-
 _ADDED = ("left_out", "partial", "adapted", "fingerprint")
 """Settings in which a probe's result may differ from its plain one."""
 
@@ -66,7 +65,7 @@ def plain_of(name: str, evaluations: Mapping[str, Evaluation]) -> str:
     """Return the name of the plain result that a probe's result belongs to, or empty.
 
     It is of the same model and prompt. Where several are, it is the one whose name the probe's begins with (`direct` of
-    `direct-blind`), else the only one with the same settings; where that leaves several, nobody can say, and it is none.
+    `direct-blind`), else the only one with the same settings; where that leaves several, nobody can say: it is none.
     """
     one = evaluations[name]
     same = [

@@ -5,9 +5,9 @@
     longest  names the longest option.
 
 They see what any model sees: text and pixels. Where an answer cannot be told they guess, each by draws of its own:
-`guesser@7` is the guesser's draw 7, and `guesser` its draw 0. No rule of guessing once per question scores steadier than
-another where right letters are shuffled, and 1 in 20 draws misses its 95% interval of chance; so a guess is judged by
-many draws, and no single one is chosen.
+`guesser@7` is the guesser's draw 7, and `guesser` its draw 0. No rule of guessing once per question scores steadier
+than another where right letters are shuffled, and 1 in 20 draws misses its 95% interval of chance; so a guess is judged
+by many draws, and no single one is chosen.
 """
 
 from __future__ import annotations

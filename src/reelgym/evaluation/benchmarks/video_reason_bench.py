@@ -47,7 +47,8 @@ VIDEO_REASON_BENCH = Benchmark(
         Reference(model="Gemini-2.5-Flash", metric="accuracy", score=27.4, setting="not stated", source="its page"),
         Reference(model="Gemini-2.5-Pro", metric="accuracy", score=56.0, setting="not stated", source="secondary"),
     ),
-    checked="its published questions: all 1,440 read, and the recorded operations replayed; no video, no score",
+    checked="its published questions: all 1,440 read; 2,180 of the 2,280 recorded operations simulated to the recorded "
+    "states, the other 100 (cp and mv of files) no answer may use; no video, no score",
     notes=(
         "Its script skips moves over an edge and compares piles of cards in opposite orders; here the first make an "
         "answer wrong, and the second is put right: scores of these questions are not the published ones.",
