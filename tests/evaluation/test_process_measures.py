@@ -194,6 +194,24 @@ def test_measures_are_taken_from_tagged_replies_and_kept_beside_the_results(tmp_
         measured(Wanted(names=("mismatch",)), {"m": {"direct": replace(found, variant="direct")}}, around)
 
 
+def test_answers_for_sufficiency_are_kept_and_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [sample(n) for n in range(3)]
+    replies = evaluation(samples, [tagged("a door", "so 2, 1", "2, 1")] * 3)
+    around = Around(samples=samples, media=media, paths={}, manners=Manners(folder=tmp_path))
+    asked: list[Script] = []
+
+    def load(name: str) -> Script:
+        asked.append(Script(lambda messages: (f"<answer>{len(asked)}, 1</answer>", "eos")))
+        return asked[-1]
+
+    monkeypatch.setattr("reelgym.models.load", load)
+    monkeypatch.setattr("reelgym.rollout.local.LocalSampler", lambda policy, **_: policy)
+    first, again = (measured(Wanted(names=("sufficiency",)), {"m": {"tagged": replies}}, around) for _ in range(2))
+    rows = [[row.reply for row in found.rows] for found in first[1].values()]
+    assert rows == [[row.reply for row in found.rows] for found in again[1].values()] and first[0] == again[0]
+    assert len(asked[0].asked) == 12 and not asked[1].asked
+
+
 def test_wanted_measures_are_checked_before_anything_is_asked() -> None:
     with pytest.raises(RequestError, match="mismatch"):
         Wanted(names=("mismach",))

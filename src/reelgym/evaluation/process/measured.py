@@ -19,7 +19,7 @@ from reelgym.evaluation.process.sufficiency import observations, sufficiency
 from reelgym.evaluation.process.thinking import mismatch
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import STORED_VARIANT, Progress, evaluate
-from reelgym.evaluation.speakers import STORED, Manners, Speaker, is_speaker, speaker
+from reelgym.evaluation.speakers import STORED, Manners, Speaker, is_speaker, journal_of, speaker
 from reelgym.tasks.base import MediaReader
 
 NAMES = ("sufficiency", "mismatch", "observations", "segments")
@@ -85,12 +85,12 @@ class Around:
         return self.stage(name) if self.stage else None
 
     def speaker(self, model: str) -> Speaker:
-        """Return who replies for a model's name; to be closed."""
+        """Return who replies for a model's name, and keeps every reply in the evaluation's folder; to be closed."""
         if is_speaker(model):
             return speaker(model, self.manners)
         from reelgym.evaluation.local import Local
 
-        return Local.load(model, self.media)
+        return Local.load(model, self.media, journal_of(model, self.manners.folder))
 
 
 def measured(
