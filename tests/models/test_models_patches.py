@@ -19,7 +19,7 @@ TWO_LEVELS = 2 / 255
 FORM = PixelFormat(patch=2, merge=2, temporal=2, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
 @pytest.mark.parametrize("height, width", [(56, 56), (100, 150), (31, 200), (300, 41), (640, 480)])
 def test_images_equal_the_official_pil_processor_bit_for_bit(family: str, height: int, width: int) -> None:
     adapter = FAMILIES[family]()
@@ -91,7 +91,7 @@ def test_a_clip_of_identical_pairs_equals_its_images() -> None:
 
 
 def test_a_frame_of_one_tokens_side_is_one_token_in_the_tiny_models(policies: dict) -> None:
-    for policy in policies.values():
+    for policy in (policies[family] for family in ("qwen2_5_vl", "qwen3_vl")):
         form, sizing = policy.family.pixels, policy.sizing
         side, budget = form.factor, {"min_pixels": sizing.image_min_pixels, "max_pixels": sizing.image_max_pixels}
         assert fit_image(side, side, factor=side, **budget) == (side, side)

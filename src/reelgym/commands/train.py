@@ -27,7 +27,9 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings; --show lists them.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="tiny, tiny-qwen3, a hub name, a folder, a run.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="tiny, tiny-qwen3, tiny-internvl, a hub name, a folder, a run.")
+    ] = None,
     data: Annotated[str | None, typer.Option(help="Dataset folder.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/RECIPE by default.")] = None,
     show: Annotated[

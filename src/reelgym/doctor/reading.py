@@ -7,12 +7,11 @@ from collections.abc import Callable
 import torch
 
 from reelgym.data.messages import Clip, Image, Message, Text
-from reelgym.doctor import pictures
 from reelgym.doctor.check import Check
 from reelgym.doctor.subject import FRAMES, IMAGES, Subject
 from reelgym.models import official
 from reelgym.models.family import Prompt
-from reelgym.models.prompts import fitted, render
+from reelgym.models.prompts import render
 
 SIDES = ((20, 30), (100, 140), (480, 854), (1080, 1920), (2160, 3840))
 """Heights and widths at which pixel limits are compared."""
@@ -64,10 +63,10 @@ def template(subject: Subject) -> Check:
 
 def shown(subject: Subject) -> Check:
     """Return whether every image and clip of a prompt reaches the model."""
-    grids = subject.prompt.grids
-    found = {kind: len(grids[kind]) if kind in grids else 0 for kind in ("image", "video")}
-    wanted = {"image": len(IMAGES), "video": 1}
-    told = ", ".join(f"{found[kind]} of {wanted[kind]} {kind}s" for kind in wanted)
+    grids, kinds = subject.prompt.grids, subject.policy.family.kinds
+    found = {kind: len(grids[kind]) if kind in grids else 0 for kind in kinds}
+    wanted = {kind: 1 if kind == "video" else len(IMAGES) + ("video" not in kinds) for kind in kinds}
+    told = ", ".join(f"{found[kind]} of {wanted[kind]} {kind}s" for kind in kinds)
     if found == wanted:
         return Check("pictures shown", True, f"{told} reach the model")
     return Check("pictures shown", False, f"dropped: only {told} reach the model")
@@ -75,12 +74,10 @@ def shown(subject: Subject) -> Check:
 
 def pixel_limits(subject: Subject) -> Check:
     """Return whether pictures are resized as the model's own processor resizes them."""
-    policy, part = subject.policy, pictures.image(IMAGES[0])
-    side = policy.family.pixels.patch
-    told = []
+    policy, told = subject.policy, []
     for height, width in SIDES:
-        size = fitted(policy, part, 1, height, width)
-        ours, theirs = size[0] // side * (size[1] // side), subject.official.count(height, width)
+        ours = policy.family.image_patches(height, width, policy.sizing)
+        theirs = subject.official.count(height, width)
         if ours != theirs:
             limits = f"{policy.sizing.image_min_pixels} to {policy.sizing.image_max_pixels}"
             return Check(
@@ -96,7 +93,7 @@ def pixel_limits(subject: Subject) -> Check:
 def order(subject: Subject) -> Check:
     """Return whether candidates reach the model in the order in which they are shown."""
     nearest = []
-    for patch in _images(subject.prompt):
+    for patch in _parts(subject.prompt, Image):
         far = [_distance(patch, wanted) for wanted in _official_images(subject)]
         nearest.append(far.index(min(far)) + 1)
     right = nearest == list(range(1, len(IMAGES) + 1))
@@ -107,22 +104,20 @@ def order(subject: Subject) -> Check:
 
 def patches(subject: Subject) -> Check:
     """Return whether pictures are cut into the very values that the model's own processor makes."""
-    pairs = zip(_images(subject.prompt), _official_images(subject), strict=True)
+    pairs = zip(_parts(subject.prompt, Image), _official_images(subject), strict=True)
     return _apart("patches", [_distance(ours, theirs) for ours, theirs in pairs])
 
 
 def frames(subject: Subject) -> Check:
-    """Return whether the frames of a clip, two to a patch, are each cut as the same picture alone would be."""
-    form, prompt = subject.policy.family.pixels, subject.prompt
-    clip = next(part for part in subject.messages[0].parts if isinstance(part, Clip))
-    seen = subject.policy.resized(clip, subject.pixels(clip))
-    per_step = len(prompt.patches["video"]) // int(prompt.grids["video"][0, 0])
+    """Return whether the frames of a clip, all of a patch, are each cut as the same picture alone would be."""
+    form, clip = subject.policy.family.pixels, next(p for p in subject.messages[0].parts if isinstance(p, Clip))
+    (whole,) = _parts(subject.prompt, Clip)
+    per_step = len(whole) * form.temporal // len(FRAMES)
     far = []
-    for place in range(len(FRAMES)):
+    for place, theirs in enumerate(subject.official.frames(subject.pixels(clip))):
         step, within = divmod(place, form.temporal)
-        ours = prompt.patches["video"][step * per_step : (step + 1) * per_step]
+        ours = whole[step * per_step : (step + 1) * per_step]
         alone = ours.view(per_step, 3, form.temporal, -1)[:, :, within]
-        theirs, _ = subject.official.patches(seen[place])
         if len(theirs) != per_step:
             return Check(
                 "frames of a clip", None, f"not compared: as a picture a frame is {len(theirs)} patches, not {per_step}"
@@ -135,11 +130,10 @@ def tokens(subject: Subject) -> Check:
     """Return whether a prompt of pictures has the ids that template, tokenizer and processor give together."""
     policy, prompt = subject.policy, subject.policy.encode(subject.still, subject.pixels)
     text = render(policy.tokenizer, subject.still, generate=True)
-    mark = str(policy.tokenizer.convert_ids_to_tokens(policy.placeholder_ids["image"]))
-    pieces = text.split(mark)
+    pieces = text.split(policy.family.shown["image"])
     wanted = pieces[0]
     for theirs, piece in zip(_official_images(subject), pieces[1:], strict=True):
-        wanted += mark * (len(theirs) // policy.family.pixels.merge**2) + piece
+        wanted += official.image_text(policy, len(theirs)) + piece
     ids = policy.tokenizer(wanted, add_special_tokens=False)["input_ids"]
     if ids == prompt.ids.tolist():
         return Check("tokens", True, f"{len(ids)} ids as by the model's own tokenizer and processor")
@@ -206,9 +200,17 @@ def placeholders(subject: Subject) -> Check:
     return Check("placeholders", True, f"features equal placeholders: {', '.join(told)}")
 
 
-def _images(prompt: Prompt) -> list[torch.Tensor]:
-    sizes = prompt.grids["image"].prod(1).tolist()
-    return list(torch.split(prompt.patches["image"], sizes))
+def _parts(prompt: Prompt, wanted: type[Image] | type[Clip]) -> list[torch.Tensor]:
+    """Return the patches of each image, or of each clip, of a prompt."""
+    cut = {
+        kind: iter(torch.split(prompt.patches[kind], prompt.grids[kind].prod(1).tolist())) for kind in prompt.patches
+    }
+    found = []
+    for part in (part for message in prompt.messages for part in message.parts if not isinstance(part, Text)):
+        kind = "video" if isinstance(part, Clip) and "video" in cut else "image"
+        patches = next(cut[kind])
+        found += [patches] if isinstance(part, wanted) else []
+    return found
 
 
 def _official_images(subject: Subject) -> list[torch.Tensor]:
@@ -229,6 +231,8 @@ def _apart(name: str, far: list[float]) -> Check:
 def _by_rule(subject: Subject) -> torch.Tensor:
     """Return (3, P): every block at the largest position so far plus one, one token after the other."""
     policy, prompt = subject.policy, subject.prompt
+    if policy.family.axes == 1:
+        return torch.tensor([[place] * 3 for place in range(len(prompt))]).T
     merge, spaced = policy.family.pixels.merge, policy.family.times_are_spaced
     kinds = {number: kind for kind, number in policy.placeholder_ids.items()}
     waiting = {kind: _grids(prompt.grids[kind].tolist(), split=kind == "video" and not spaced) for kind in prompt.grids}

@@ -21,6 +21,7 @@ from reelgym.doctor.published import as_published
 from reelgym.doctor.subject import Subject
 from reelgym.models import official
 from reelgym.models.family import Prompt
+from reelgym.models.parts import text_of
 from reelgym.rollout.base import SamplingParams
 from reelgym.rollout.streams import Streams
 from reelgym.training import packing
@@ -159,8 +160,8 @@ def flat(rows: list[list[Tensor]]) -> Tensor:
 
 def _probes(model: nn.Module) -> list[nn.Parameter]:
     """Return some weights of the first and the last text layer."""
-    layers = model.model.language_model.layers  # type: ignore[union-attr]
-    chosen = (layers[0].self_attn.k_proj, layers[0].mlp.down_proj, layers[-1].self_attn.v_proj)  # type: ignore[index, union-attr]
+    layers = text_of(model).layers
+    chosen = (layers[0].self_attn.k_proj, layers[0].mlp.down_proj, layers[-1].self_attn.v_proj)
     return [getattr(linear, "base_layer", linear).weight for linear in chosen]
 
 

@@ -15,7 +15,8 @@ import torch
 from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.data.trajectory import Turn
 from reelgym.doctor import pictures
-from reelgym.models.official import OfficialImages
+from reelgym.models import official
+from reelgym.models.official import Official
 
 if TYPE_CHECKING:
     from reelgym.models.base import Policy, Prompt
@@ -106,9 +107,9 @@ class Subject:
             return self.policy.features([self.prompt])[0]
 
     @cached_property
-    def official(self) -> OfficialImages:
+    def official(self) -> Official:
         """The model's own image processor."""
-        return OfficialImages(self.folder)
+        return official.images(self.policy, self.folder)
 
 
 @contextmanager

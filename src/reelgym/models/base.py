@@ -18,7 +18,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from reelgym.data.messages import Clip, Image, Message
 from reelgym.models import pieces, prompts, saving, vision
-from reelgym.models.family import VISION_TOKENS, Family, Features, Media, Prompt
+from reelgym.models.family import Family, Features, Media, Prompt
 from reelgym.models.fingerprint import fingerprint
 from reelgym.models.patches import Sizing
 
@@ -67,23 +67,22 @@ class Policy:
     @cached_property
     def end_id(self) -> int:
         """The id that ends an assistant's turn in the chat template."""
-        return int(self.tokenizer.convert_tokens_to_ids("<|im_end|>"))
+        return int(self.tokenizer.convert_tokens_to_ids(self.family.end_token))
 
     @cached_property
     def pad_id(self) -> int:
         """The id that fills what is not read."""
-        return int(self.tokenizer.convert_tokens_to_ids("<|endoftext|>"))
+        return int(self.tokenizer.convert_tokens_to_ids(self.family.pad_token))
 
     @cached_property
     def placeholder_ids(self) -> dict[str, int]:
         """The id that a feature of each kind replaces."""
-        config = self.model.config
-        return {"image": int(config.image_token_id), "video": int(config.video_token_id)}
+        return {kind: int(getattr(self.model.config, f"{kind}_token_id")) for kind in self.family.kinds}
 
     @cached_property
     def forbidden_ids(self) -> torch.Tensor:
         """Ids that are never sampled: what marks vision in a prompt. (K,) int64, ascending."""
-        return torch.tensor(sorted(self.tokenizer.convert_tokens_to_ids(token) for token in VISION_TOKENS))
+        return torch.tensor(sorted(self.tokenizer.convert_tokens_to_ids(token) for token in self.family.vision_tokens))
 
     def encode(self, messages: Sequence[Message], media: Media, *, generate: bool = True) -> Prompt:
         """Return the prompt of messages.
@@ -117,7 +116,7 @@ class Policy:
         return prompts.encode_reply_to(self, messages, media)
 
     def resized(self, part: Image | Clip, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the pixels (F, H, W, 3) of an image or clip at the size in which the model sees them."""
+        """Return the pixels (F, H, W, 3) of an image or clip as another engine must be given them to see the same."""
         return prompts.resized(self, part, pixels)
 
     def features(self, given: Sequence[Prompt]) -> list[Features]:

@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from reelgym.models.family import KINDS, Features, Prompt
+from reelgym.models.parts import tower_of
 
 if TYPE_CHECKING:
     from reelgym.models.base import Policy
@@ -49,9 +50,10 @@ class KeptFeatures:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the tower's weights and config, with device kind and number type; hashed once."""
-        tower = self._policy.model.model.visual
+        tower = tower_of(self._policy.model)
+        assert tower is not None
         total = hashlib.sha256(f"{VERSION} {self._policy.family.name} {self._policy.device.type}".encode())
-        total.update(tower.config.to_json_string().encode())
+        total.update(self._policy.model.config.vision_config.to_json_string().encode())
         for name, value in sorted(tower.state_dict().items()):
             total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             total.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from reelgym.errors import RequestError
 from reelgym.models import stated, tower
 from reelgym.models.base import Policy
-from reelgym.models.family import VISION_TOKENS, Family
+from reelgym.models.family import Family
 from reelgym.models.patches import Sizing
 from reelgym.models.saving import FACTS, quiet
 from reelgym.models.tiny import ASSETS, FAMILIES, NAMES, build
@@ -129,9 +129,9 @@ def _open(folder: str, source: str, dtype: torch.dtype) -> Policy:
     if config.model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise RequestError(f"{source} is of type {config.model_type!r}, which has no adapter. Known: {known}")
-    family = FAMILIES[config.model_type]()
+    family = FAMILIES[config.model_type]().configured(config)
     _check_pixels(family, config, source)
-    _check_ids(config, tokenizer, source)
+    _check_ids(family, config, tokenizer, source)
     facts = _check_rule(family, folder, source)
     own = _told(source, lambda: stated.template(folder)) or tokenizer.chat_template
     tokenizer.chat_template = own or (ASSETS / family.template).read_text(encoding="utf-8")
@@ -208,23 +208,23 @@ def _check_rule(family: Family, folder: str, source: str) -> dict[str, Any]:
     return facts
 
 
-def _check_ids(config: Any, tokenizer: Any, source: str) -> None:
-    """Refuse a tokenizer without the families' special tokens, or whose ids are not those of the config."""
-    for token in ("<|im_start|>", "<|im_end|>", "<|endoftext|>", *VISION_TOKENS):
+def _check_ids(family: Family, config: Any, tokenizer: Any, source: str) -> None:
+    """Refuse a tokenizer without the family's special tokens, or whose ids are not those of the config."""
+    for token in ("<|im_start|>", family.end_token, family.pad_token, *family.vision_tokens):
         if tokenizer(token, add_special_tokens=False)["input_ids"] != [tokenizer.convert_tokens_to_ids(token)]:
             raise RequestError(f"{source}: its tokenizer has no special token {token}: use the model's own tokenizer")
-    for name, token in (("image", "image_pad"), ("video", "video_pad")):
-        there, wanted = tokenizer.convert_tokens_to_ids(f"<|{token}|>"), getattr(config, f"{name}_token_id")
+    for kind in family.kinds:
+        token = family.marks[kind]
+        there, wanted = tokenizer.convert_tokens_to_ids(token), getattr(config, f"{kind}_token_id")
         if there != wanted:
             raise RequestError(
-                f"{source}: <|{token}|> is {there} in its tokenizer and {wanted} in its config: "
+                f"{source}: {token} is {there} in its tokenizer and {wanted} in its config: "
                 "use the tokenizer that the model was trained with"
             )
 
 
 def _check_pixels(family: Family, config: Any, source: str) -> None:
-    vision, form = config.vision_config, family.pixels
-    there = (vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size)
+    form, there = family.pixels, family.config_pixels(config)
     if there != (form.patch, form.merge, form.temporal):
         raise RequestError(
             f"{source}: patch, merge and temporal sizes {there} differ from those of {family.name}, "
@@ -239,7 +239,7 @@ def _sizing(family: Family, folder: str, config: Any, source: str) -> Sizing:
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise RequestError(f"{source}: {wrong[0]}{more}: use the files that the model was published with")
-    return stated.sizing(family, found)
+    return family.limits(found)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,25 +7,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from reelgym.models.family import Prompt
+from reelgym.models.official_tiles import OfficialTiles, frame_labels, tiles_text
+from reelgym.models.tiles import Tiled
 
 if TYPE_CHECKING:
     from reelgym.models.base import Policy
 
 
+class Official(Protocol):
+    """A model's own image processor."""
+
+    def patches(self, frame: NDArray[np.uint8]) -> tuple[torch.Tensor, tuple[int, int, int]]:
+        """Return the patches (n, D) of a picture (H, W, 3), and their grid (t, h, w)."""
+        ...
+
+    def frames(self, pixels: NDArray[np.uint8]) -> list[torch.Tensor]:
+        """Return the patches of each frame of a clip (F, H, W, 3), as if it stood in every place of its step."""
+        ...
+
+    def count(self, height: int, width: int) -> int:
+        """Return how many patches a picture of so many pixels becomes."""
+        ...
+
+
+def images(policy: Policy, folder: str) -> Official:
+    """Return the image processor of a policy's family, made from the files of a folder or hub name."""
+    if isinstance(policy.family, Tiled):
+        return OfficialTiles(policy.family, folder)
+    return OfficialImages(policy, folder)
+
+
 class OfficialImages:
     """The image processor of a folder of the Qwen families, in its PIL variant."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, policy: Policy, folder: str) -> None:
         """Read `preprocessor_config.json` of a folder or hub name as transformers does."""
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+        self._policy = policy
         self._made: Any = Qwen2VLImageProcessorPil.from_pretrained(folder)
 
     def patches(self, frame: NDArray[np.uint8]) -> tuple[torch.Tensor, tuple[int, int, int]]:
@@ -34,9 +60,25 @@ class OfficialImages:
         steps, rows, columns = made["image_grid_thw"][0].tolist()
         return made["pixel_values"], (steps, rows, columns)
 
+    def frames(self, pixels: NDArray[np.uint8]) -> list[torch.Tensor]:
+        """Return the patches of each frame of a clip (F, H, W, 3), as if it stood in every place of its step.
+
+        As frames have pixel limits of their own, they are given as they are resized for a clip.
+        """
+        family, sizing = self._policy.family, self._policy.sizing
+        return [self.patches(seen)[0] for seen in family.clip_pixels(pixels, sizing)]
+
     def count(self, height: int, width: int) -> int:
         """Return how many patches a picture of so many pixels becomes."""
         return int(self._made.get_number_of_image_patches(height, width, {}))
+
+
+def image_text(policy: Policy, patches: int) -> str:
+    """Return what the family's processor writes for an image of so many patches, every placeholder by itself."""
+    tokens = patches // policy.family.pixels.merge**2
+    if isinstance(policy.family, Tiled):
+        return tiles_text(policy.family, tokens)
+    return policy.family.shown["image"] * tokens
 
 
 def stock_positions(policy: Policy, prompt: Prompt, seconds_per_step: Sequence[float]) -> torch.Tensor:
@@ -47,6 +89,8 @@ def stock_positions(policy: Policy, prompt: Prompt, seconds_per_step: Sequence[f
         prompt: The prompt.
         seconds_per_step: Of each clip, seconds between its temporal patches; read by Qwen2.5-VL alone.
     """
+    if policy.family.axes == 1:
+        return torch.arange(len(prompt)).expand(3, -1)
     kinds = torch.zeros_like(prompt.ids)
     for number, kind in enumerate(("image", "video"), 1):
         kinds[prompt.ids == policy.placeholder_ids[kind]] = number
@@ -65,9 +109,11 @@ def stock_times(policy: Policy, prompt: Prompt, seconds: Sequence[float]) -> tup
         seconds: Of the clip's frames: whole ones, evenly spaced.
 
     Returns:
-        The texts between the pairs (Qwen3-VL), or each pair's position in time, counted from the clip's first
-        (Qwen2.5-VL); ours and those of transformers.
+        The texts between the pairs (Qwen3-VL) or before the frames (families of tiles), or each pair's position in
+        time, counted from the clip's first (Qwen2.5-VL); ours and those of transformers.
     """
+    if isinstance(policy.family, Tiled):
+        return frame_labels(policy.family, str(policy.tokenizer.decode(prompt.ids)), seconds)
     temporal = policy.family.pixels.temporal
     if not policy.family.times_are_spaced:
         from transformers import Qwen3VLProcessor
@@ -92,6 +138,8 @@ def stock_logits(policy: Policy, prompt: Prompt, patches: dict[str, torch.Tensor
         prompt: Its ids, grids and positions are used.
         patches: By kind, (n, D).
     """
+    if isinstance(policy.family, Tiled):
+        return _stock_logits_of_tiles(policy, prompt, patches["image"])
     given: dict[str, Any] = {"input_ids": prompt.ids[None], "position_ids": prompt.positions[:, None]}
     for kind, values, grid in (
         ("image", "pixel_values", "image_grid_thw"),
@@ -107,3 +155,14 @@ def stock_logits(policy: Policy, prompt: Prompt, patches: dict[str, torch.Tensor
             return torch.as_tensor(policy.model(**moved).logits)[0].float()
     finally:
         tower._attn_implementation = ours
+
+
+@torch.no_grad()
+def _stock_logits_of_tiles(policy: Policy, prompt: Prompt, patches: torch.Tensor) -> torch.Tensor:
+    (tiles,) = policy.family.tower_inputs(patches, prompt.grids["image"])
+    found = policy.model(
+        input_ids=prompt.ids[None].to(policy.device),
+        position_ids=prompt.positions[:1].to(policy.device),
+        pixel_values=tiles.to(policy.device, policy.model.dtype),
+    )
+    return torch.as_tensor(found.logits)[0].float()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
@@ -33,6 +34,8 @@ class PixelFormat:
     temporal: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    resample: int = 3
+    """The filter that resizes, by PIL's number: bicubic, or 1 for Lanczos."""
 
     @property
     def factor(self) -> int:
@@ -117,7 +120,7 @@ def patchify(
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
         raise RequestError(f"frames must be (F, H, W, 3) uint8 with F > 0, not {frames.shape} {frames.dtype}")
-    resized = np.stack([resize(frame, size) for frame in frames])
+    resized = np.stack([resize(frame, size, form.resample) for frame in frames])
     repeated = -len(resized) % form.temporal
     if repeated:
         resized = np.concatenate([resized, np.repeat(resized[-1:], repeated, axis=0)])
@@ -130,6 +133,19 @@ def patchify(
     return patches, (steps, rows, columns), repeated
 
 
+def unpatchify(patches: torch.Tensor, grid: tuple[int, int], form: PixelFormat) -> torch.Tensor:
+    """Return pictures (T, 3, H, W) put together from their patches (T * rows * columns, D), as `patchify` cut them.
+
+    Args:
+        patches: One picture after the other, all of one size; `form.temporal` is 1.
+        grid: (rows, columns) in patches of a picture.
+        form: The family's pixel format.
+    """
+    (rows, columns), merge, patch = grid, form.merge, form.patch
+    parts = patches.view(-1, rows // merge, columns // merge, merge, merge, 3, patch, patch)
+    return parts.permute(0, 5, 1, 3, 6, 2, 4, 7).reshape(-1, 3, rows * patch, columns * patch)
+
+
 @lru_cache
 def _levels(form: PixelFormat) -> NDArray[np.float32]:
     """Return (3, 256): the normalised value of every level, computed in the official order of roundings."""
@@ -138,11 +154,11 @@ def _levels(form: PixelFormat) -> NDArray[np.float32]:
     return (rescaled[None, :] - mean[:, None]) / std[:, None]
 
 
-def resize(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a frame (H, W, 3) at a (height, width), as the official processors resize: bicubic, by PIL."""
+def resize(frame: NDArray[np.uint8], size: tuple[int, int], resample: int = 3) -> NDArray[np.uint8]:
+    """Return a frame (H, W, 3) at a (height, width), as the official processors resize: by PIL, with its filter."""
     if frame.shape[:2] == size:
         return frame
-    image = PILImage.fromarray(frame).resize((size[1], size[0]), resample=PILImage.Resampling.BICUBIC)
+    image = PILImage.fromarray(frame).resize((size[1], size[0]), resample=PILImage.Resampling(resample))
     return np.asarray(image)
 
 

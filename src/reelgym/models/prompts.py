@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,8 @@ from numpy.typing import NDArray
 
 from reelgym.data.messages import Clip, Image, Message, Text, part_to_json
 from reelgym.errors import RequestError
-from reelgym.models.family import Media, Prompt
+from reelgym.models.family import Cut, Media, Prompt
 from reelgym.models.features import name_of
-from reelgym.models.patches import fit_image, patchify, resize
 from reelgym.models.positions import Block, clock, place
 
 if TYPE_CHECKING:
@@ -24,24 +24,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-IMAGE = "<|image_pad|>"
-VIDEO = "<|video_pad|>"
-WRAPPED_VIDEO = f"<|vision_start|>{VIDEO}<|vision_end|>"
+ASSETS = Path(__file__).parent / "assets"
+
 _WROTE = "what-the-policy-wrote"
 """Stands for a completion while the template is asked for what follows it."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """One image or clip, cut into patches: what stands for it in the text, and its blocks."""
+    """One image or clip, cut into patches, with the kind of part it is and the kind of features it gets."""
 
+    part: str
     kind: str
-    patches: NDArray[np.float32]
-    grid: tuple[int, int, int]
-    text: str
-    blocks: list[Block]
+    cut: Cut
     name: str
-    repeated: int = 0
     error_seconds: float = 0.0
 
 
@@ -53,13 +49,13 @@ def encode(policy: Policy, messages: Sequence[Message], media: Media, *, generat
 def encode_all(policy: Policy, every: Sequence[Sequence[Message]], media: Media, *, generate: bool) -> list[Prompt]:
     """Return the prompt of each list of messages; see `Policy.encode_all`."""
     cut = _Cut(policy, media)
-    return [_encoded(policy, render(policy.tokenizer, one, generate=generate), one, cut) for one in every]
+    return [_encoded(policy, _rendered(policy, one, generate=generate), one, cut) for one in every]
 
 
 def encode_reply_to(policy: Policy, messages: Sequence[Message], media: Media) -> Prompt:
     """Return what follows a completion that has ended; see `Policy.encode_reply_to`."""
     before = (Message("user", (Text("."),)), Message("assistant", (Text(_WROTE),)))
-    text = render(policy.tokenizer, (*before, *messages), generate=True)
+    text = _rendered(policy, (*before, *messages), generate=True)
     _, found, after = text.partition(_WROTE)
     end = str(policy.tokenizer.convert_ids_to_tokens(policy.end_id))
     if not found or not after.startswith(end):
@@ -90,7 +86,7 @@ class _Cut:
         if parts not in self._joined:
             seen = self.seen(parts)
             kinds = sorted({item.kind for item in seen})
-            found = {kind: [item.patches for item in seen if item.kind == kind] for kind in kinds}
+            found = {kind: [item.cut.patches for item in seen if item.kind == kind] for kind in kinds}
             # A single one is not copied: long clips are large.
             self._joined[parts] = {
                 kind: torch.from_numpy(several[0] if len(several) == 1 else np.concatenate(several))
@@ -111,18 +107,26 @@ def _encoded(policy: Policy, text: str, messages: Sequence[Message], cut: _Cut) 
         ids=torch.tensor(ids, dtype=torch.int64),
         positions=positions,
         patches=cut.patches(parts),
-        grids={k: torch.tensor([s.grid for s in seen if s.kind == k], dtype=torch.int64) for k in kinds},
+        grids={k: torch.tensor([s.cut.grid for s in seen if s.kind == k]) for k in kinds},
         next_position=int(positions[:, -1].max()) + 1,
         time_error_seconds=max((s.error_seconds for s in seen), default=0.0),
-        repeated_frames=sum(s.repeated for s in seen if s.kind == "video"),
+        repeated_frames=sum(s.cut.repeated for s in seen),
         messages=tuple(messages),
         media=cut.media,
         names={k: tuple(s.name for s in seen if s.kind == k) for k in kinds},
     )
 
 
-def render(tokenizer: Any, messages: Sequence[Message], *, generate: bool) -> str:
-    """Return the chat template's text, one placeholder per image or clip."""
+def _rendered(policy: Policy, messages: Sequence[Message], *, generate: bool) -> str:
+    """Return the text of the template that the family's processor takes for these messages."""
+    clips = any(isinstance(part, Clip) for message in messages for part in message.parts)
+    file = policy.family.clip_template if clips else None
+    other = None if file is None else (ASSETS / file).read_text(encoding="utf-8")
+    return render(policy.tokenizer, messages, generate=generate, template=other)
+
+
+def render(tokenizer: Any, messages: Sequence[Message], *, generate: bool, template: str | None = None) -> str:
+    """Return the chat template's text, one placeholder per image or clip; `template` takes the tokenizer's place."""
     turns = []
     for message in messages:
         parts = []
@@ -134,12 +138,13 @@ def render(tokenizer: Any, messages: Sequence[Message], *, generate: bool) -> st
                 kind = "image" if isinstance(part, Image) else "video"
                 parts.append({"type": kind, kind: kind})
         turns.append({"role": message.role, "content": parts})
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generate))
+    how = {} if template is None else {"chat_template": template}
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generate, **how))
 
 
 def refuse_special(text: str, tokenizer: Any) -> None:
     """Refuse text that would be read as special tokens: it could end a turn or stand for an image."""
-    if "<|" in text:
+    if "<" in text:
         for token in [str(added) for added in tokenizer.added_tokens_decoder.values() if added.special]:
             if token in text:
                 raise RequestError(f"the text holds the special token {token}: remove it from {text[:60]!r}")
@@ -147,64 +152,47 @@ def refuse_special(text: str, tokenizer: Any) -> None:
 
 def resized(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return pixels (F, H, W, 3) at the size in which a policy sees them; see `Policy.resized`."""
-    size = fitted(policy, part, *pixels.shape[:3])
-    return np.stack([resize(frame, size) for frame in pixels])
-
-
-def fitted(policy: Policy, part: Image | Clip, frames: int, height: int, width: int) -> tuple[int, int]:
-    """Return the (height, width) in which a policy sees frames of this height and width."""
-    family, sizing = policy.family, policy.sizing
-    if isinstance(part, Clip):
-        return family.clip_size(frames, height, width, sizing)
-    budget = {"min_pixels": sizing.image_min_pixels, "max_pixels": sizing.image_max_pixels}
-    return fit_image(height, width, factor=family.pixels.factor, **budget)
+    family = policy.family
+    return (family.clip_pixels if isinstance(part, Clip) else family.pictures)(pixels, policy.sizing)
 
 
 def _see(policy: Policy, part: Image | Clip, pixels: NDArray[np.uint8]) -> _Seen:
-    family, form = policy.family, policy.family.pixels
-    frames, height, width = pixels.shape[:3]
-    size = fitted(policy, part, frames, height, width)
-    name = name_of(part_to_json(part))
+    family, name = policy.family, name_of(part_to_json(part))
     if isinstance(part, Image):
-        patches, grid, _ = patchify(pixels, size, form)
-        merged = _merged(grid, form.merge)
-        return _Seen("image", patches, grid, IMAGE, [Block(merged[1] * merged[2], merged)], name)
+        cut = family.image(pixels, policy.sizing)
+        return _Seen("image", "image", cut, name + cut.manner)
     times = part.times if part.shown_seconds is None else part.shown_seconds
-    if len(times) != frames:
-        raise RequestError(f"a clip of {frames} frames is shown with {len(times)} times: they must be as many")
-    patches, grid, repeated = patchify(pixels, size, form)
-    told = clock(times, form.temporal)
+    if len(times) != len(pixels):
+        raise RequestError(f"a clip of {len(pixels)} frames is shown with {len(times)} times: they must be as many")
+    told = clock(times, family.pixels.temporal)
     shown = told if policy.timestamps == "true" else None
     tokens_per_second = float(getattr(policy.model.config.vision_config, "tokens_per_second", 0))
-    blocks = family.clip_blocks(shown, _merged(grid, form.merge), tokens_per_second)
+    cut = family.clip(pixels, shown, policy.sizing, tokens_per_second=tokens_per_second)
     error = told.error_seconds if family.times_are_spaced and shown else 0.0
     if error > 1.0:
         logger.info("a clip's even spacing is up to %.2f s from its true times", error)
-    return _Seen("video", patches, grid, family.clip_text(shown, grid[0]), blocks, name, repeated, error)
-
-
-def _merged(grid: tuple[int, int, int], merge: int) -> tuple[int, int, int]:
-    return grid[0], grid[1] // merge, grid[2] // merge
+    return _Seen("video", family.kinds[-1], cut, name + cut.manner, error)
 
 
 def _fill(policy: Policy, text: str, seen: Sequence[_Seen]) -> str:
-    """Put each clip's text in its place, after checking that the template shows every image and clip once."""
-    for kind, token in (("image", IMAGE), ("video", VIDEO)):
-        shown, wanted = text.count(token), sum(item.kind == kind for item in seen)
+    """Put each part's text in its place, after checking that the template shows every image and clip once."""
+    tokens = policy.family.shown
+    for kind, token in tokens.items():
+        shown, wanted = text.count(token), sum(item.part == kind for item in seen)
         if shown != wanted:
             raise RequestError(
                 f"the chat template of {policy.source} shows {shown} of {wanted} {kind} parts: "
                 "use a folder whose template places images and videos"
             )
-    clips = iter([item.text for item in seen if item.kind == "video"])
-    return re.sub(re.escape(WRAPPED_VIDEO), lambda _: next(clips), text)
+    waiting = {token: iter([item.cut.text for item in seen if item.part == kind]) for kind, token in tokens.items()}
+    return re.sub("|".join(map(re.escape, waiting)), lambda found: next(waiting[found[0]]), text)
 
 
 def _count_out(policy: Policy, tokens: Sequence[int], seen: Sequence[_Seen]) -> tuple[list[int], list[Block]]:
     """Return ids with each placeholder repeated once per feature, and the blocks that place them."""
     waiting = {
-        policy.placeholder_ids[kind]: iter([block for item in seen if item.kind == kind for block in item.blocks])
-        for kind in ("image", "video")
+        number: iter([block for item in seen if item.kind == kind for block in item.cut.blocks])
+        for kind, number in policy.placeholder_ids.items()
     }
     ids: list[int] = []
     blocks: list[Block] = []

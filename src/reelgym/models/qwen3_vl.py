@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from reelgym.models.family import Family, Features
@@ -71,3 +72,14 @@ class Qwen3VL(Family):
             levels = [(level,) for level in features.deepstack.get(kind, [])]
             outputs[kind] = BaseModelOutputWithDeepstackFeatures(pooler_output=(value,), deepstack_features=levels)  # type: ignore[arg-type]
         return outputs
+
+    def limits(self, stated: Mapping[str, Mapping[str, Any]]) -> Sizing:
+        """Return the pixel limits that released files state, and the cap of tokens of a frame where one is stated."""
+        limits, most = super().limits(stated), stated["video"].get("max_video_tokens")
+        return replace(limits, frame_max_tokens=int(most)) if most else limits
+
+    def processor_files(self, sizing: Sizing) -> dict[str, dict[str, Any]]:
+        """Return the files of its processor, the cap of tokens of a frame among them."""
+        files = super().processor_files(sizing)
+        files["video_preprocessor_config.json"]["max_video_tokens"] = sizing.frame_max_tokens
+        return files

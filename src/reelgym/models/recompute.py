@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from reelgym.models.parts import blocks_of, text_of
+
 
 @contextmanager
 def recomputed(model: Any, *, on: bool = True) -> Iterator[None]:
@@ -29,7 +31,7 @@ def recomputed(model: Any, *, on: bool = True) -> Iterator[None]:
     """
     with ExitStack() as undo:
         if on and torch.is_grad_enabled():
-            for layer in (*model.model.language_model.layers, *model.model.visual.blocks):
+            for layer in (*text_of(model).layers, *blocks_of(model)):
                 undo.callback(_restore, layer, vars(layer).get("forward"))
                 layer.forward = partial(_again, layer.forward)
         yield

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reelgym.data.files import follow_umask
-from reelgym.models.family import Family
-from reelgym.models.patches import Sizing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +36,7 @@ def save(policy: Policy, folder: Path, state: dict[str, Tensor] | None = None) -
 def save_processor(policy: Policy, folder: Path) -> None:
     """Write what transformers builds the policy's processor from: tokenizer, chat template, preprocessors."""
     policy.tokenizer.save_pretrained(folder)
-    for file, content in _preprocessors(policy.family, policy.sizing).items():
+    for file, content in policy.family.processor_files(policy.sizing).items():
         _write(folder / file, content)
 
 
@@ -54,29 +52,6 @@ def quiet() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _preprocessors(family: Family, sizing: Sizing) -> dict[str, dict[str, Any]]:
-    """Return the two files from which transformers and vLLM build the family's processor."""
-    form = family.pixels
-    shared = {
-        "patch_size": form.patch,
-        "merge_size": form.merge,
-        "temporal_patch_size": form.temporal,
-        "image_mean": list(form.mean),
-        "image_std": list(form.std),
-        "processor_class": family.preprocessors["processor"],
-    }
-    image = {"shortest_edge": sizing.image_min_pixels, "longest_edge": sizing.image_max_pixels}
-    video = {"shortest_edge": sizing.video_min_pixels, "longest_edge": sizing.video_max_pixels}
-    cap: dict[str, Any] = {"cap_pixels_per_frame": True}
-    if family.name == "qwen3_vl":
-        cap["max_video_tokens"] = sizing.frame_max_tokens
-    names = family.preprocessors
-    return {
-        "preprocessor_config.json": {**shared, "image_processor_type": names["image"], "size": image},
-        "video_preprocessor_config.json": {**shared, "video_processor_type": names["video"], "size": video, **cap},
-    }
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

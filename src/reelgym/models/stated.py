@@ -11,26 +11,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reelgym.errors import RequestError
 from reelgym.models.family import Family
-from reelgym.models.patches import Sizing
 
 FILES = {"image": "preprocessor_config.json", "video": "video_preprocessor_config.json"}
 UNIFIED = "processor_config.json"
 BOUNDS = (("min", "shortest_edge"), ("max", "longest_edge"))
-SWITCHES = ("do_resize", "do_rescale", "do_normalize", "do_convert_rgb")
-"""What our patches always do; where a file turns one off, the model saw other pixels."""
-BICUBIC = 3
 
 Stated = dict[str, dict[str, Any]]
 
 
 def read(place: str) -> Stated:
-    """Return by `image` and `video` what the files of a folder or hub name state; empty where they state nothing.
+    """Return by `image`, `video` and `processor` what the files of a folder or hub name state; empty for nothing.
 
     Raises:
         RequestError: Two files, or two forms in one, that contradict each other.
@@ -46,18 +41,8 @@ def read(place: str) -> Stated:
                     f"{place}: {file} states {name}={merged[name]!r} and {UNIFIED} {value!r}: delete the wrong one"
                 )
         found[kind] = merged
+    found["processor"] = {name: value for name, value in unified.items() if not name.endswith("_processor")}
     return found
-
-
-def sizing(family: Family, stated: Stated) -> Sizing:
-    """Return the pixel limits that the files state; the family's own where they state none."""
-    limits = family.sizing
-    for kind, fields in stated.items():
-        for bound, _ in BOUNDS:
-            if name := fields.get(f"{bound}_pixels"):
-                limits = replace(limits, **{f"{kind}_{bound}_pixels": int(name)})
-    most = stated["video"].get("max_video_tokens")
-    return replace(limits, frame_max_tokens=int(most)) if most and family.name == "qwen3_vl" else limits
 
 
 def differences(family: Family, stated: Stated, vision: Any) -> list[str]:
@@ -68,32 +53,21 @@ def differences(family: Family, stated: Stated, vision: Any) -> list[str]:
         stated: As `read` returns it.
         vision: The vision config of the model.
     """
-    form = family.pixels
-    ours: dict[str, Any] = {
-        "patch_size": form.patch,
-        "merge_size": form.merge,
-        "temporal_patch_size": form.temporal,
-        "image_mean": list(form.mean),
-        "image_std": list(form.std),
-        "rescale_factor": 1 / 255,
-        "resample": BICUBIC,
-        **dict.fromkeys(SWITCHES, True),
-    }
     found = []
-    for kind, fields in stated.items():
+    for kind, ours in family.states().items():
+        file, fields = FILES.get(kind, UNIFIED), stated[kind]
         for name, value in ours.items():
             if fields.get(name) is not None and not _same(fields[name], value):
-                found.append(f"{FILES[kind]} states {name}={fields[name]!r}, and {family.name} is read with {value!r}")
+                found.append(f"{file} states {name}={fields[name]!r}, and {family.name} is read with {value!r}")
         named = fields.get(f"{kind}_processor_type")
         if named and str(named).removesuffix("Fast").removesuffix("Pil") != family.preprocessors[kind]:
-            found.append(f"{FILES[kind]} names {named}, and {family.name} has {family.preprocessors[kind]}")
+            found.append(f"{file} names {named}, and {family.name} has {family.preprocessors[kind]}")
         low, high = fields.get("min_pixels"), fields.get("max_pixels")
         if low and high and low > high:
-            found.append(f"{FILES[kind]} states limits of {low} to {high} pixels, which no picture meets")
-    config = {"patch_size": form.patch, "spatial_merge_size": form.merge, "temporal_patch_size": form.temporal}
-    for name, value in {**config, "in_channels": 3}.items():
-        if getattr(vision, name, value) != value:
-            found.append(f"config.json states {name}={getattr(vision, name)!r} of the tower, not {value!r}")
+            found.append(f"{file} states limits of {low} to {high} pixels, which no picture meets")
+    for name in ("in_channels", "num_channels"):
+        if getattr(vision, name, 3) != 3:
+            found.append(f"config.json states {name}={getattr(vision, name)!r} of the tower, not 3")
     return found
 
 
@@ -110,7 +84,10 @@ def template(place: str) -> str | None:
 
 
 def _plain(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return fields with their limits as `min_pixels` and `max_pixels`, whatever form they were in, and no nulls."""
+    """Return fields with their limits as `min_pixels` and `max_pixels`, whatever form they were in, and no nulls.
+
+    What was under `size` stays beside them: to families of tiles it is a side.
+    """
     plain = {name: value for name, value in fields.items() if value is not None}
     size = plain.pop("size", None) or {}
     for bound, edge in BOUNDS:
@@ -120,7 +97,7 @@ def _plain(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
             continue
         if int(plain.setdefault(name, inside)) != int(inside):
             raise RequestError(f"{where} states {name}={plain[name]} and {inside} under size: delete the wrong one")
-    return plain
+    return plain | ({"size": size} if size else {})
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -13,16 +13,17 @@ from typing import Any
 import torch
 
 from reelgym.errors import unknown
-from reelgym.models import tower
+from reelgym.models import tiny_tiles, tower
 from reelgym.models.base import Policy
 from reelgym.models.family import Family
+from reelgym.models.internvl import InternVL
 from reelgym.models.patches import Sizing
 from reelgym.models.qwen2_5_vl import Qwen2_5VL
 from reelgym.models.qwen3_vl import Qwen3VL
 
 ASSETS = Path(__file__).parent / "assets"
-NAMES = {"tiny": "qwen2_5_vl", "tiny-qwen3": "qwen3_vl"}
-FAMILIES: dict[str, type[Family]] = {family.name: family for family in (Qwen2_5VL, Qwen3VL)}
+NAMES = {"tiny": "qwen2_5_vl", "tiny-qwen3": "qwen3_vl", "tiny-internvl": "internvl"}
+FAMILIES: dict[str, type[Family]] = {family.name: family for family in (Qwen2_5VL, Qwen3VL, InternVL)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +51,18 @@ def build(family: str, seed: int = 0, size: Size | None = None) -> Policy:
     """Return a policy with random weights in float32.
 
     Args:
-        family: `qwen2_5_vl` or `qwen3_vl`.
+        family: A key of `FAMILIES`.
         seed: Of the weights; the global random state is left as it was.
-        size: Widths and depths; the defaults give 1.2M (Qwen2.5-VL) and 1.3M (Qwen3-VL) parameters.
+        size: Widths and depths; the defaults give 1.0M to 1.3M parameters.
     """
     if family not in FAMILIES:
         raise unknown("model family", family, FAMILIES)
     size, adapter = size or Size(), FAMILIES[family]()
     tokenizer = packaged_tokenizer(adapter)
     model_class = adapter.model_class()
-    config = model_class.config_class(**_config(family, tokenizer, size))
+    made = _config(family, tokenizer, size) if adapter.axes == 3 else tiny_tiles.config(adapter, tokenizer, size)
+    config = model_class.config_class(**made)
+    adapter = adapter.configured(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = model_class._from_config(config, dtype=torch.float32)
@@ -78,17 +81,21 @@ def build(family: str, seed: int = 0, size: Size | None = None) -> Policy:
 
 
 def packaged_tokenizer(family: Family) -> Any:
-    """Return the small tokenizer with a family's chat template."""
+    """Return the small tokenizer with a family's special tokens and chat template."""
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_file=str(ASSETS / "tokenizer.json"),
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
+        eos_token=family.end_token,
+        pad_token=family.pad_token,
+        extra_special_tokens=dict(family.named_tokens),
         chat_template=(ASSETS / family.template).read_text(encoding="utf-8"),
         clean_up_tokenization_spaces=False,
         model_max_length=32768,
     )
+    known = tokenizer.get_vocab()
+    tokenizer.add_tokens([token for token in family.vision_tokens if token not in known], special_tokens=True)
+    return tokenizer
 
 
 def _config(family: str, tokenizer: Any, size: Size) -> dict[str, Any]:
@@ -139,6 +146,8 @@ def _sections(family: str, head: int) -> dict[str, Any]:
 
 def _sizing(family: Family, size: Size) -> Sizing:
     """Return budgets under which a frame of one token's side costs one token, and none more than the size allows."""
+    if family.axes == 1:
+        return tiny_tiles.sizing(family)
     token = family.pixels.factor**2
     most = token * size.max_tokens_per_frame
     real = asdict(family.sizing)

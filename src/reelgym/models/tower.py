@@ -20,7 +20,9 @@ NAME = "reelgym-flash-segments"
 
 
 def install(model: Any) -> None:
-    """Let the vision tower of a model attend by segments; its text layers keep what they have."""
+    """Let the vision tower of a Qwen model attend by segments; text layers, and other towers, keep what they have."""
+    if not hasattr(model.model, "visual"):
+        return
     AttentionInterface.register(NAME, attend)
     model.model.visual.config._attn_implementation = NAME
 

@@ -10,6 +10,7 @@ import torch
 
 from reelgym.errors import RequestError
 from reelgym.models.family import KINDS, Features, Prompt
+from reelgym.models.parts import text_of
 
 if TYPE_CHECKING:
     from transformers.modeling_outputs import BaseModelOutputWithPast
@@ -30,7 +31,8 @@ def hidden(
 ) -> BaseModelOutputWithPast:
     """Run the text model over ids with features in place; see `Policy.hidden`."""
     joined = _join(given)
-    for kind in KINDS:
+    positions = positions if policy.family.axes > 1 else positions[0]
+    for kind in policy.family.kinds:
         placeholders = int((ids == policy.placeholder_ids[kind]).sum())
         if placeholders != joined.count(kind):
             raise RequestError(
@@ -49,7 +51,10 @@ def hidden(
 def place_and_run(
     policy: Policy, ids: torch.Tensor, positions: torch.Tensor, given: Features, kwargs: dict[str, Any]
 ) -> BaseModelOutputWithPast:
-    """Do what `mm_encoder_outputs` does, for a transformers release without it: embed, place, run."""
+    """Do what `mm_encoder_outputs` does, for a transformers release without it: embed, place, run.
+
+    Positions have as many axes as the model takes.
+    """
     core = policy.model.model
     embedded = core.get_input_embeddings()(ids)
     masks = {kind: ids == policy.placeholder_ids[kind] for kind in given.pooled}
@@ -65,7 +70,7 @@ def place_and_run(
                 merged[mask[anywhere]] = given.deepstack[kind][level].to(embedded.dtype)
             levels.append(merged)
         extra |= {"visual_pos_masks": anywhere, "deepstack_visual_embeds": levels}
-    return core.language_model(inputs_embeds=embedded, position_ids=positions, **extra)  # type: ignore[no-any-return]
+    return text_of(policy.model)(inputs_embeds=embedded, position_ids=positions, **extra)  # type: ignore[no-any-return]
 
 
 def _batches(prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
@@ -86,15 +91,15 @@ def _batches(prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
 def _tower(policy: Policy, prompts: list[Prompt]) -> list[Features]:
     pooled: list[dict[str, torch.Tensor]] = [{} for _ in prompts]
     deepstack: list[dict[str, list[torch.Tensor]]] = [{} for _ in prompts]
-    merge = policy.family.pixels.merge
-    for kind in KINDS:
+    merge, core = policy.family.pixels.merge, policy.model.model
+    for kind in policy.family.kinds:
         holders = [i for i, prompt in enumerate(prompts) if kind in prompt.patches]
         if not holders:
             continue
         patches = torch.cat([prompts[i].patches[kind] for i in holders]).to(policy.device)
-        grids = _coalesce(torch.cat([prompts[i].grids[kind] for i in holders])).to(policy.device)
-        call = policy.model.model.get_image_features if kind == "image" else policy.model.model.get_video_features
-        output = call(patches, grids, return_dict=True)
+        given = policy.family.tower_inputs(patches, torch.cat([prompts[i].grids[kind] for i in holders]))
+        call = core.get_image_features if kind == "image" else core.get_video_features
+        output = call(*(value.to(policy.device) for value in given), return_dict=True)
         counts = [len(prompts[i].patches[kind]) // merge**2 for i in holders]
         levels = [_split(level, counts) for level in getattr(output, "deepstack_features", None) or []]
         for place, (i, value) in enumerate(zip(holders, _split(output.pooler_output, counts), strict=True)):
@@ -104,24 +109,10 @@ def _tower(policy: Policy, prompts: list[Prompt]) -> list[Features]:
     return [Features(pooled=p, deepstack=d) for p, d in zip(pooled, deepstack, strict=True)]
 
 
-def _coalesce(grids: torch.Tensor) -> torch.Tensor:
-    """Return fewer grids for the same patches: neighbours of one height and width as one grid of all their steps.
-
-    The tower sees each temporal step by itself, so that its result is the same; its bookkeeping is a loop over grids.
-    """
-    merged: list[list[int]] = []
-    for steps, rows, columns in grids.tolist():
-        if merged and merged[-1][1:] == [rows, columns]:
-            merged[-1][0] += steps
-        else:
-            merged.append([steps, rows, columns])
-    return torch.tensor(merged, dtype=torch.int64)
-
-
 def _split(value: torch.Tensor | Sequence[torch.Tensor], counts: list[int]) -> tuple[torch.Tensor, ...]:
-    """Divide features by prompt; transformers gives them as one tensor or as one per image, by release."""
+    """Divide features by prompt; transformers gives them as one tensor or as one per image, by release and family."""
     whole = value if isinstance(value, torch.Tensor) else torch.cat(tuple(value))
-    return torch.split(whole, counts)
+    return torch.split(whole.flatten(0, -2), counts)
 
 
 def _join(given: Sequence[Features]) -> Features:

@@ -17,6 +17,7 @@ from reelgym.publishing.folder import Published
 LICENCES = {
     "tiny": "apache-2.0",
     "tiny-qwen3": "apache-2.0",
+    "tiny-internvl": "apache-2.0",
     "Qwen/Qwen2.5-VL-7B-Instruct": "apache-2.0",
     "Qwen/Qwen2.5-VL-32B-Instruct": "apache-2.0",
     "Qwen/Qwen3-VL-2B-Instruct": "apache-2.0",

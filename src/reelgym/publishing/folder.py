@@ -142,7 +142,7 @@ def _stock(policy: Policy) -> float:
     messages = pictures.user(pictures.image("305"), "What is it?")
     prompt = policy.encode(messages, pictures.pixels_at(8))
     seen = pictures.pixels_at(8)(pictures.image("305"))[0]
-    patches, _ = official.OfficialImages(str(policy.model.name_or_path)).patches(seen)
+    patches, _ = official.images(policy, str(policy.model.name_or_path)).patches(seen)
     theirs = official.stock_logits(policy, prompt, {"image": patches}).log_softmax(-1)
     with torch.no_grad():
         output = policy.hidden(prompt.ids[None], prompt.positions[:, None], features=policy.features([prompt]))

@@ -73,7 +73,7 @@ def billions(model: str) -> float | None:
 
     None where neither tells. The number of a config is a count of its large matrices, a few per cent low.
     """
-    if model in ("tiny", "tiny-qwen3"):
+    if model in ("tiny", "tiny-qwen3", "tiny-internvl", "tiny-smolvlm"):
         return 0.001
     config = _config(Path(model.partition("@")[0]))
     if "policy" in config:

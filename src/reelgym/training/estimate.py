@@ -13,10 +13,11 @@ from typing import Any
 
 from torch import nn
 
+from reelgym.models.parts import tower_of
 from reelgym.training import packing
 from reelgym.training.config import RLConfig, RLRun, SFTConfig, SFTRun
 from reelgym.training.memory import GIB, kept_per_token, layer_per_token
-from reelgym.training.weights import language_linears, tower_of
+from reelgym.training.weights import language_linears
 
 ROWS = 256
 """Completions that the local sampler decodes at once (`rollout.local.LocalSampler`)."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reelgym.errors import RequestError, WorkError
-from reelgym.models.family import KINDS, Features, Prompt
+from reelgym.models.family import Features, Prompt
 
 if TYPE_CHECKING:
     from reelgym.models.base import Policy
@@ -97,7 +97,7 @@ def check(policy: Policy, item: PackItem, place: int) -> None:
 
 def _check_features(policy: Policy, tokens: Prompt, features: Features | None, name: str) -> None:
     given = features or Features(pooled={})
-    for kind in KINDS:
+    for kind in policy.family.kinds:
         wanted = int((tokens.ids == policy.placeholder_ids[kind]).sum())
         for found in (given.count(kind), *(len(level) for level in given.deepstack.get(kind, ()))):
             if found != wanted:

@@ -135,7 +135,7 @@ class _Learner:
         """Return the reply's ids and the id that ends a turn."""
         if index not in self._replies:
             policy = self._session.policy
-            ids = [*policy.tokenize(self._example(index).reply), policy.end_id]
+            ids = [*policy.tokenize(policy.family.reply_start + self._example(index).reply), policy.end_id]
             if len(ids) > self._config.max_reply_tokens:
                 raise RequestError(
                     f"example {index}: its reply has {len(ids)} tokens, "

@@ -19,6 +19,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from reelgym.errors import RequestError
+from reelgym.models.parts import text_of, tower_of
 
 Found = TypeVar("Found")
 
@@ -43,9 +44,10 @@ class Sharded:
             )
         self.model, self._plain, self._is_whole = model, type(model), False
         mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
-        for layer in model.model.language_model.layers:
+        for layer in text_of(model).layers:
             fully_shard(layer, mesh=mesh)
-        fully_shard(model, mesh=mesh, ignored_params=set(model.model.visual.parameters()))
+        tower = tower_of(model)
+        fully_shard(model, mesh=mesh, ignored_params=set() if tower is None else set(tower.parameters()))
         self._units: list[Any] = [module for module in model.modules() if isinstance(module, FSDPModule)]
         for unit in self._units:
             # A step divides by its own count, once: ranks add up, and gloo knows no other way.

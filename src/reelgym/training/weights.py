@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from reelgym.errors import RequestError, WorkError
+from reelgym.models.parts import tower_of
 from reelgym.training.config import TrainConfig
 from reelgym.training.order import derive
 
@@ -116,9 +117,3 @@ class Reference:
         finally:
             if self._adapters:
                 self._policy.model.enable_adapters()
-
-
-def tower_of(model: nn.Module) -> nn.Module | None:
-    """Return the vision tower with its merger, None where there is none."""
-    tower = getattr(getattr(model, "model", None), "visual", None)
-    return tower if isinstance(tower, nn.Module) else None
