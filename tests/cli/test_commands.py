@@ -123,4 +123,4 @@ def test_difficulty_is_stored_beside_the_dataset_and_shown_by_inspect(cli: Cli, 
     assert report["digest"] == before["digest"] and before["difficulty"] == {}
     assert report["difficulty"]["tiny"]["histogram"] == list(first["histogram"].values())
     code, _, err = cli(*ask, "--threshold", 0.5)
-    assert code == 2 and "threshold was 1.0, is 0.5" in err
+    assert code == 2 and "threshold: 1.0 then, 0.5 now" in err

@@ -97,7 +97,9 @@ def test_a_killed_measurement_asks_only_what_is_left_and_ends_the_same(tmp_path:
         raise AssertionError("everything is measured")
 
     assert len(measuring.store(broken, "m", samples[:2], about=ABOUT, ask=never).rows) == 5
-    with pytest.raises(RequestError, match=r"difficulty-m.parquet was measured otherwise: fingerprint was f, is g"):
+    with pytest.raises(
+        RequestError, match=r"difficulty-m.parquet was measured with other settings \(fingerprint: 'f' then, 'g' now\)"
+    ):
         measuring.store(broken, "m", samples, about=replace(ABOUT, fingerprint="g"), ask=never)
 
 

@@ -85,5 +85,5 @@ def test_a_finished_demo_is_read_back_and_not_run_again(done: tuple[Path, demo.R
 
 def test_another_seed_in_the_same_folder_is_refused_by_name(done: tuple[Path, demo.Result]) -> None:
     folder, _ = done
-    with pytest.raises(RequestError, match=r"seed=3 then, 4 now"):
+    with pytest.raises(RequestError, match=r"was begun with other settings \(seed: 3 then, 4 now\)"):
         demo.run(folder, seed=4, settings=SMALL)

@@ -14,6 +14,7 @@ from reelgym.data.dataset import Dataset, read_manifest, write_dataset
 from reelgym.data.files import make_folder, replacing
 from reelgym.data.messages import Clip, Image, Text
 from reelgym.data.sample import Sample
+from reelgym.data.settings import refuse_changes
 from reelgym.errors import RequestError, WorkError
 from reelgym.judges.endpoint import SUFFICIENCY, question_of
 from reelgym.rollout.chat import Chat, Endpoint, Spent, merged
@@ -180,16 +181,8 @@ def _hold_settings(journal: Journal, folder: Path, settings: dict[str, Any]) -> 
 
 
 def _same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    changed = [
-        f"{key}: {before.get(key)!r} then, {now.get(key)!r} now"
-        for key in sorted({*before, *now})
-        if before.get(key) != now.get(key)
-    ]
-    if changed:
-        raise RequestError(
-            f"{folder} was begun with other settings ({'; '.join(changed)}): choose another --out; a copy of its "
-            f"{PAID} there keeps the replies that still fit"
-        )
+    advice = f"choose another --out; a copy of its {PAID} there keeps the replies that still fit"
+    refuse_changes(folder, before, now, "was begun", advice)
 
 
 def _finished(folder: Path, settings: dict[str, Any]) -> Made:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reelgym.data import settings
 from reelgym.data.files import replacing
 from reelgym.errors import RequestError, unknown
 
@@ -175,10 +176,7 @@ def only(folder: str | Path, name: str, digest: str) -> Measured:
 
 def refuse_changes(path: Path, before: About, now: About) -> None:
     """Raise RequestError that lists in what two measurements of one name differ."""
-    old, new = asdict(before), asdict(now)
-    changes = [f"{key} was {old[key]}, is {new[key]}" for key in old if old[key] != new[key]]
-    if changes:
-        raise RequestError(f"{path} was measured otherwise: {'; '.join(changes)}. Give another --name, or remove it")
+    settings.refuse_changes(path, asdict(before), asdict(now), "was measured", "give another --name, or remove it")
 
 
 class Journal:

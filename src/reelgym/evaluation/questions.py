@@ -13,6 +13,7 @@ from reelgym.data.dataset import Dataset, Source, canonical, read_dataset, write
 from reelgym.data.files import make_folder
 from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
+from reelgym.data.settings import refuse_changes
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation.rows import Line, Question, read_rows
 from reelgym.evaluation.spec import Benchmark
@@ -192,8 +193,6 @@ def sample_of(one: Question, seen: Looked, how: Shown, then: Sequence[Looked] = 
 def _finished(out: Path, settings: Mapping[str, Any]) -> Dataset:
     found = read_dataset(out)
     before = found.manifest.get("settings", {})
-    changed = [f"{k}: {before.get(k)!r} then, {settings[k]!r} now" for k in settings if before.get(k) != settings[k]]
-    if changed:
-        raise RequestError(f"{out} was made otherwise ({'; '.join(changed)}): choose another --out")
+    refuse_changes(out, {name: before.get(name) for name in settings}, settings, "was made")
     shutil.rmtree(out / WORK, ignore_errors=True)
     return found

@@ -19,7 +19,7 @@ from reelgym.data.dataset import Dataset, read_dataset
 from reelgym.data.files import replacing
 from reelgym.data.media import Media
 from reelgym.data.sample import Sample, Split
-from reelgym.errors import RequestError
+from reelgym.data.settings import refuse_changes
 from reelgym.evaluation import results
 from reelgym.evaluation.compare import compare
 from reelgym.evaluation.results import Evaluation
@@ -169,11 +169,7 @@ def _finished(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     place = folder / "asked.json"
     if place.is_file():
         before = json.loads(place.read_text(encoding="utf-8"))
-        changed = [
-            f"{name}={before.get(name)} then, {value} now" for name, value in asked.items() if before.get(name) != value
-        ]
-        if changed:
-            raise RequestError(f"{folder} holds a demo of other settings ({'; '.join(changed)}): give another --out")
+        refuse_changes(folder, {name: before.get(name) for name in asked}, asked, "was begun")
     else:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(place) as temporary:

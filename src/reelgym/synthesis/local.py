@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 from reelgym.data.dataset import read_manifest
 from reelgym.data.sample import Split
+from reelgym.data.settings import refuse_changes
 from reelgym.errors import RequestError
 from reelgym.synthesis.journal import WORK, Journal, claimed, clean
 from reelgym.synthesis.listing import Entry, Listing, list_inputs
 from reelgym.synthesis.pool import MEMORY_BYTES, Engine, Pool, cores
 from reelgym.synthesis.progress import Tally
 from reelgym.synthesis.run import Run
-from reelgym.synthesis.settings import changes, resolve
+from reelgym.synthesis.settings import resolve
 from reelgym.synthesis.write import write
 
 Progress = Callable[[int, int], None]
@@ -161,7 +162,7 @@ def _begin(folder: Path, journal: Journal, settings: dict[str, Any]) -> Journal:
     before = journal.settings()
     if before is not None:
         # Files may come and go before the dataset is finished: results are kept by content.
-        _refuse_changes(folder, before | {"inputs": None}, settings | {"inputs": None}, "was begun")
+        refuse_changes(folder, before | {"inputs": None}, settings | {"inputs": None}, "was begun")
     journal.begin(settings)
     return journal
 
@@ -179,14 +180,8 @@ def finished(folder: Path, settings: Mapping[str, Any], work: Path | None = None
         return None  # A run was killed while it tidied up; that takes the lock.
     if work is not None:
         Journal(work).remove()
-    _refuse_changes(folder, whole.get("settings", {}), settings, "was made")
+    refuse_changes(folder, whole.get("settings", {}), settings, "was made")
     return made(folder, whole, fresh=False)
-
-
-def _refuse_changes(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], when: str) -> None:
-    changed = changes(before, now)
-    if changed:
-        raise RequestError(f"{folder} {when} with other settings ({'; '.join(changed)}): choose another --out")
 
 
 def _engine(name: str, workers: int | None, seconds: float, memory_bytes: int) -> Engine:

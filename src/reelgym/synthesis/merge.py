@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from reelgym.data.dataset import Source, canonical, read_manifest, read_rows, read_sources, write_rows
+from reelgym.data.settings import changes
 from reelgym.errors import RequestError
 from reelgym.synthesis.finish import Finish, source_of
 from reelgym.synthesis.journal import Journal, claimed, clean
 from reelgym.synthesis.local import Manifest, finished, made
 from reelgym.synthesis.run import side
-from reelgym.synthesis.settings import changes
 from reelgym.synthesis.shards import parse_shard
 from reelgym.synthesis.write import INPUTS, write_inputs
 

@@ -105,13 +105,6 @@ def resolve(
     return dict(json.loads(json.dumps(plain)))
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return one phrase for every setting that differs."""
-    old, new = _flat(before), _flat(now)
-    differing = [key for key in sorted(old | new) if old.get(key) != new.get(key)]
-    return [f"{key}: {old.get(key)!r} then, {new.get(key)!r} now" for key in differing]
-
-
 def _task(name: str, config: Any, fps: float | str | None) -> dict[str, Any]:
     if isinstance(config, Mapping) or config is None:
         made = tasks.configure(name, config)
@@ -144,10 +137,3 @@ def _check_choice(sample: float | None, max_hours: float | None, limit: int | No
         raise RequestError(f"max_hours={max_hours}: give hours of video above 0")
     if limit is not None and limit < 1:
         raise RequestError(f"limit={limit}: ask for at least 1 sample")
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat

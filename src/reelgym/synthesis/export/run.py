@@ -17,6 +17,7 @@ from reelgym.data.files import make_folder, replacing
 from reelgym.data.media import Media, check_source
 from reelgym.data.messages import Clip, Image, Text
 from reelgym.data.sample import Sample
+from reelgym.data.settings import refuse_changes
 from reelgym.data.templates import INSTRUCTIONS
 from reelgym.errors import RequestError, WorkError, unknown
 from reelgym.synthesis.export.base import Format, get
@@ -250,14 +251,7 @@ def _finished(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any] | Non
         return None
     except (OSError, ValueError) as error:
         raise WorkError(f"{folder / DONE} is damaged ({error}): remove the folder and export again") from error
-    then = before.get("settings", {})
-    changed = [
-        f"{key}: {then.get(key)!r} then, {settings.get(key)!r} now"
-        for key in sorted({*then, *settings})
-        if then.get(key) != settings.get(key)
-    ]
-    if changed:
-        raise RequestError(f"{folder} was exported with other settings ({'; '.join(changed)}): choose another --out")
+    refuse_changes(folder, before.get("settings", {}), settings, "was exported")
     return before
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from reelgym.data.dataset import Source, canonical, read_manifest, write_dataset
 from reelgym.data.files import make_folder, replacing
 from reelgym.data.sample import Sample, Split
+from reelgym.data.settings import refuse_changes
 from reelgym.errors import RequestError, WorkError
 from reelgym.synthesis.labelled.files import Videos
 from reelgym.synthesis.labelled.looking import look_at, noted
@@ -246,14 +247,7 @@ def _begin(folder: Path, settings: dict[str, Any]) -> Path:
 
 def _finished(folder: Path, settings: Mapping[str, Any]) -> Imported:
     whole = read_manifest(folder)
-    before = whole.get("settings", {})
-    changed = [
-        f"{key}: {before.get(key)!r} then, {settings.get(key)!r} now"
-        for key in sorted({*before, *settings})
-        if before.get(key) != settings.get(key)
-    ]
-    if changed:
-        raise RequestError(f"{folder} was made with other settings ({'; '.join(changed)}): choose another --out")
+    refuse_changes(folder, whole.get("settings", {}), settings, "was made")
     shutil.rmtree(folder / WORK, ignore_errors=True)
     return _report(folder, whole, fresh=False)
 
