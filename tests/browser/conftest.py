@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,31 @@ def browser() -> Iterator[Any]:
         started = running.chromium.launch(executable_path=found, args=FLAGS)
         yield started
         started.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens addresses, each in a context of its own; what they log, throw or fetch from elsewhere fails the test."""
+    noise: list[str] = []
+    contexts = []
+
+    def opened(
+        url: str, *, viewport: dict[str, int], scheme: str = "light", scripts: bool = True, own: str = "file:"
+    ) -> Any:
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, java_script_enabled=scripts)
+        context.set_default_timeout(120_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: noise.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: noise.append(f"error: {error}"))
+        page.on("request", lambda request: request.url.startswith((own, "data:")) or noise.append(request.url))
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert noise == []
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +33,9 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture
-def show(browser: Any, page_file: Path) -> Iterator[Open]:
-    """Open the page; anything it logs, throws or fetches fails the test at its end."""
-    noise: list[str] = []
-    contexts = []
-
-    def opened(*, viewport: dict[str, int] = DESKTOP, scheme: str = "light", scripts: bool = True) -> Any:
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, java_script_enabled=scripts)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: noise.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: noise.append(f"error: {error}"))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or noise.append(request.url))
-        page.goto(page_file.as_uri())
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert noise == []
+def show(visit: Open, page_file: Path) -> Open:
+    """Opens the page."""
+    return partial(visit, page_file.as_uri(), viewport=DESKTOP)
 
 
 def shown(page: Any) -> list[str]:

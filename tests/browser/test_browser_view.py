@@ -37,32 +37,33 @@ def samples(data: Path, store: Store) -> Browser:
 
 
 @pytest.fixture
-def show(browser: Any) -> Iterator[Open]:
-    """Serve a folder and open its page; anything it logs, throws or fetches from elsewhere fails the test."""
-    noise: list[str] = []
-    opened: list[tuple[Any, Viewer, threading.Thread]] = []
+def serve() -> Iterator[Callable[[Browser], str]]:
+    """Serves a folder; returns its address."""
+    started: list[tuple[Viewer, threading.Thread]] = []
 
-    def begin(shown: Browser, at: str = "", *, viewport: dict[str, int] = DESKTOP, scheme: str = "light") -> Any:
+    def begin(shown: Browser) -> str:
         server = Viewer(shown)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        context = browser.new_context(viewport=viewport, color_scheme=scheme)
-        context.set_default_timeout(60_000)
-        opened.append((context, server, thread))
-        page = context.new_page()
-        page.on("console", lambda message: noise.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: noise.append(f"error: {error}"))
-        page.on("request", lambda one: one.url.startswith((server.url, "data:")) or noise.append(one.url))
-        page.goto(server.url + at)
-        return page
+        started.append((server, thread))
+        return server.url
 
     yield begin
-    for context, server, thread in opened:
-        context.close()
+    for server, thread in started:
         server.shutdown()
         thread.join(60)
         server.server_close()
-    assert noise == []
+
+
+@pytest.fixture
+def show(serve: Callable[[Browser], str], visit: Open) -> Open:
+    """Serves a folder and opens its page. Asked for after `serve`, `visit` closes pages before their servers."""
+
+    def begin(shown: Browser, at: str = "", *, viewport: dict[str, int] = DESKTOP, scheme: str = "light") -> Any:
+        url = serve(shown)
+        return visit(url + at, viewport=viewport, scheme=scheme, own=url)
+
+    return begin
 
 
 def wait(page: Any, expression: str) -> None:
