@@ -81,7 +81,7 @@ def test_a_torn_journal_loses_its_last_row_only(cut: int, tmp_path: Path) -> Non
 
 def test_a_journal_asked_otherwise_is_refused(tmp_path: Path) -> None:
     Journal(tmp_path, "a", ABOUT).add(ROWS)
-    with pytest.raises(RequestError, match="rollouts was 4, is 8; seed was 0, is 1"):
+    with pytest.raises(RequestError, match="rollouts: 4 then, 8 now; seed: 0 then, 1 now"):
         Journal(tmp_path, "a", replace(ABOUT, rollouts=8, seed=1))
 
 
