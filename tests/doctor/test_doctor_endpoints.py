@@ -16,7 +16,8 @@ from reelgym.doctor import gate, remote
 from reelgym.doctor.check import Check
 from reelgym.doctor.pictures import draw, read
 from reelgym.errors import RequestError, WorkError
-from reelgym.evaluation.speakers import Manners, Purse
+from reelgym.evaluation.purse import Purse
+from reelgym.evaluation.speakers import Manners
 
 MANNERS = Manners(folder=Path())
 dice = random.Random(0)

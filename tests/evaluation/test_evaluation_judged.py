@@ -18,10 +18,13 @@ from reelgym.cli import app
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation import benchmarks, judged, results
+from reelgym.evaluation.purse import Purse
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import grade
 from reelgym.evaluation.speakers import Manners
 from reelgym.evaluation.versus import differing
+from reelgym.judges.steps import judged_steps
+from reelgym.scoring.steps import REFERENCE
 from reelgym.video import write_mp4
 
 
@@ -143,3 +146,85 @@ def test_the_command_asks_free_questions_only_with_a_judge(tmp_path: Path) -> No
     assert found.metrics["judge failed"]["mean"] == 0 and found.settings["judge"] == "j"
     refused = CliRunner().invoke(app, ["eval", str(tmp_path / "told" / "questions"), "--model", "tiny", "--judge", "j"])
     assert isinstance(refused.exception, RequestError) and "--judge decides on free" in str(refused.exception)
+
+
+def test_a_judge_is_paid_from_the_same_purse_and_what_it_took_is_told_apart(tmp_path: Path) -> None:
+    samples = [sample(name) for name in "abcdef"] + [sample("g", kind="choice", answer="B")]
+    before = evaluation(samples, ["a hound", "a cat", "a puppy", "a wolf", "a fox", "a cub", "B"])
+    before = replace(before, settings={"partial": "one video is missing"})
+    price = {"": (9.0, 9.0), "j": (1e6, 1e6)}
+
+    def found(limit: float) -> tuple[Purse, Evaluation]:
+        purse = Purse(limit)
+        manners = Manners(folder=tmp_path, retries=1, in_flight=1, price=price, purse=purse)
+        with judged.opened(f"openai:j@{server.url}", benchmarks.get("mmvu"), manners) as judges:
+            return purse, judged.judged(before, samples, judges)
+
+    with serving(answering(lambda text: "<judgement>yes</judgement>")) as server:
+        # A judgement costs 10 + 5; its dearest case is 716, the cap of 512 and twice the estimate of its prompt: the
+        # fourth finds 45 spent.
+        purse, cut = found(760.0)
+        assert len(cut) == 1 + 3 and purse.spent == 45 and purse.empty and len(server.bodies) == 3
+        why = "the budget ended before 3 of 7 replies were judged"
+        assert cut.settings["partial"] == f"one video is missing, {why}"
+        purse, again = found(760.0)
+        assert again == cut and purse.spent == 45 and len(server.bodies) == 3, "what was paid counts, and is kept"
+        purse, whole = found(1e9)
+        assert purse.spent == 90 and len(server.bodies) == 6 and len(whole) == 7
+        assert whole.settings["partial"] == "one video is missing" and whole.settings["judge_price"] == [1e6, 1e6]
+        assert whole.usage()["judge"] == {"prompt_tokens": 60, "completion_tokens": 30, "money": 90.0}
+        assert whole.usage()["prompt_tokens"] == 0 and whole.usage()["money"] is None
+    results.write(tmp_path / "out", {"a": whole})
+    assert results.read(tmp_path / "out")["a"].usage() == whole.usage()
+    with (
+        pytest.raises(RequestError, match=r"--budget needs the price of j: .* --price j=IN,OUT"),
+        judged.opened("openai:j@http://h/v1", benchmarks.get("mmvu"), Manners(folder=tmp_path / "b", purse=Purse(1.0))),
+    ):
+        pass
+
+
+def test_the_steps_of_a_reply_are_judged_by_two_requests_and_asked_for_once_more(tmp_path: Path) -> None:
+    spec = benchmarks.get("vcr-bench-cot")
+    steps = ["1. 0:00-0:05, he hides.", "2. So he fears her."]
+    chain = replace(sample("a"), evidence=sample("a").evidence | {"facts": steps})
+    before = replace(evaluation([chain], ["<think>At 0:02 he hides.</think><answer>A dog</answer>"]), variant="tagged")
+    lines = {
+        "reference step, in order": ["1 perception matched", "1. Perception: Matched\n2. Reasoning: Unmatched"],
+        "Cut the reply": ["1 perception matched: at 0:02\n2 reasoning wrong: a dog"] * 2,
+    }
+    asked: list[str] = []
+
+    def said(body: dict[str, Any], before: int) -> Said:
+        (key,) = (key for key in lines if key in text_of(body))
+        asked.append(text_of(body))
+        return Said(f"So.\n<judgement>\n{lines[key][len(body['messages']) // 2]}\n</judgement>")
+
+    with serving(said) as server, judged.opened(f"openai:j@{server.url}", spec, Manners(folder=tmp_path)) as judges:
+        (row,) = judged.judged(before, [chain], judges).rows
+    # The answer is right by rule. Of two reference steps only one was judged at first: three requests in all.
+    assert len(asked) == 3 and "1. 0:00-0:05, he hides.\n2. So he fears her." in asked[0]
+    assert row.value == 1 and (row.judge_prompt_tokens, row.judge_tokens) == (30, 15)
+    assert (row.parts["step_recall"], row.parts["step_precision"], row.parts["steps_failed"]) == (0.5, 0.5, 0.0)
+    empty = replace(before, rows=(replace(before.rows[0], reply=" "),))
+    with judged.opened("openai:j@http://h/v1", spec, Manners(folder=tmp_path / "b")) as judges:
+        (row,) = judged.judged(empty, [chain], judges).rows
+    assert row.parts["step_precision"] == row.parts["perception_recall"] == 0 == row.parts["steps_failed"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 perception matched",
+        "<judgement>1 perception matched",
+        "<judgement></judgement>",
+        "<judgement>2 perception matched</judgement>",
+        "<judgement>1 perception redundant</judgement>",
+        "<judgement>1 perception unmatched</judgement><judgement>1 perception matched</judgement>",
+        "<judgement>1 perception matched\nSo it is.</judgement>",
+        "<judgement>1 perception matched\n2 reasoning matched</judgement>",
+        "<judgement>1 sight matched</judgement>",
+    ],
+)
+def test_steps_that_are_not_told_as_asked_are_no_verdict(text: str) -> None:
+    assert judged_steps("<judgement>\n**1.** reasoning: unmatched\n\n</judgement>", REFERENCE, (1, 1)) is not None
+    assert judged_steps(text, REFERENCE, (1, 1)) is None

@@ -22,8 +22,9 @@ from reelgym.errors import RequestError, WorkError
 from reelgym.evaluation import results
 from reelgym.evaluation.ask import ask, prompts
 from reelgym.evaluation.frames import budgeted
+from reelgym.evaluation.purse import Purse, prompt_tokens
 from reelgym.evaluation.runner import OutOfBudget, evaluate
-from reelgym.evaluation.speakers import Manners, Purse, Remote, Stored, endpoint_of, prompt_tokens, speaker
+from reelgym.evaluation.speakers import Manners, Remote, Stored, endpoint_of, speaker
 from reelgym.evaluation.versus import versus
 from reelgym.rollout.chat import Endpoint
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chat_server import Said, serving
 from evaluation_samples import Script, media, sample, turn
 
 from reelgym.data.messages import Message, Text
@@ -210,6 +211,20 @@ def test_answers_for_sufficiency_are_kept_and_not_asked_again(tmp_path: Path, mo
     rows = [[row.reply for row in found.rows] for found in first[1].values()]
     assert rows == [[row.reply for row in found.rows] for found in again[1].values()] and first[0] == again[0]
     assert len(asked[0].asked) == 12 and not asked[1].asked
+
+
+def test_what_a_judge_of_thinking_took_is_told_apart(tmp_path: Path) -> None:
+    samples = [sample(n) for n in range(3)]
+    unsaid: Any = Script(lambda messages: (tagged("a door", "It moves on.", "2, 1"), "eos"))
+    found = evaluate(unsaid, samples, media, variant="tagged", sampler=unsaid, model="m")
+    with serving(lambda body, before: Said("<answer>2, 1</answer>")) as server:
+        wanted = Wanted(names=("mismatch",), judge=f"openai:j@{server.url}")
+        manners = Manners(folder=tmp_path, price={"": (1e6, 1e6)})
+        around = Around(samples=samples, media=media, paths={}, manners=manners)
+        told, _ = measured(wanted, {"m": {"tagged": found}}, around)
+    # Three readings of one text each: 10 tokens read and 5 written, at 1 each.
+    used = {"prompt_tokens": 30, "completion_tokens": 15, "unread": 0, "money": 45.0}
+    assert told["mismatch"]["m"]["judged"] == 3 and told["mismatch"]["m"]["judge"] == used
 
 
 def test_wanted_measures_are_checked_before_anything_is_asked() -> None:

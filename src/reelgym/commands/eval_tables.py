@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reelgym.terminal import print_json, say, table
@@ -57,25 +58,47 @@ def decision(made: dict[str, Evaluation], seed: int) -> None:
         say(f"this set shows differences of {found.detectable:.1%} and more in four of five repetitions")
 
 
-def estimated(
-    models: Sequence[str], samples: Sequence[Sample], manners: Manners, asked: tuple[str, int, int], *, as_json: bool
-) -> None:
-    """Print what asking would take; `asked` is the prompt, the number of probes and the cap of a reply."""
-    from reelgym.evaluation import ask, speakers
-    from reelgym.evaluation.estimate import estimate
+@dataclass(frozen=True)
+class Asking:
+    """What an estimate goes by: the prompt, how many probes, the cap of a reply, the judge, whether of steps too."""
 
-    prompt, probes, max_tokens = asked
-    found = {
-        name: estimate(
-            speakers.endpoint_of(name, manners),
-            samples,
-            variants=ask.prompts(prompt, name),
-            probes=probes,
-            max_tokens=max_tokens,
+    prompt: str
+    probes: int
+    max_tokens: int
+    judge: str = ""
+    steps: bool = False
+
+
+def estimated(
+    models: Sequence[str],
+    texts: Sequence[str],
+    samples: Sequence[Sample],
+    manners: Manners,
+    asking: Asking,
+    *,
+    as_json: bool,
+) -> None:
+    """Print what asking would take: models, those that see text alone, and the judge of all."""
+    from reelgym.evaluation import ask, estimate, speakers
+    from reelgym.evaluation.probes import apply
+
+    prompts = {name: ask.prompts(asking.prompt, name) for name in (*models, *texts)}
+    cap = asking.max_tokens
+    found: dict[str, dict[str, Any]] = {}
+    for name in models:
+        if name.startswith(speakers.ENDPOINT):
+            how: dict[str, Any] = {"variants": prompts[name], "probes": asking.probes, "max_tokens": cap}
+            found[name] = estimate.estimate(speakers.endpoint_of(name, manners), samples, **how)
+    for name in texts:
+        if name.startswith(speakers.ENDPOINT):
+            bare, how = apply("text_only", samples, 0).samples, {"variants": prompts[name][:1], "max_tokens": cap}
+            found[f"text {name}"] = estimate.estimate(speakers.endpoint_of(name, manners), bare, probes=0, **how)
+    if asking.judge:
+        asked = [one for name in models for one in (*prompts[name], *[prompts[name][0]] * asking.probes)]
+        asked += [prompts[name][0] for name in texts]
+        found[f"judge {asking.judge}"] = estimate.estimate_judge(
+            speakers.endpoint_of(asking.judge, manners), samples, asked=asked, steps=asking.steps, max_tokens=cap
         )
-        for name in models
-        if name.startswith(speakers.ENDPOINT)
-    }
     if as_json:
         return print_json({"questions": len(samples), "endpoints": found})
     columns = ("", "requests", "tokens read", "written", "money", "seconds")

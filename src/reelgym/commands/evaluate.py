@@ -22,10 +22,11 @@ from reelgym.terminal import Bars, print_json, say
 if TYPE_CHECKING:
     from reelgym.data.dataset import Dataset
     from reelgym.data.sample import Sample
+    from reelgym.evaluation.judged import Judges
+    from reelgym.evaluation.purse import Purse
     from reelgym.evaluation.results import Evaluation
-    from reelgym.evaluation.speakers import Manners, Purse, Speaker
+    from reelgym.evaluation.speakers import Manners, Speaker
     from reelgym.evaluation.spec import Benchmark
-    from reelgym.judges import AnswerJudge
     from reelgym.tasks.base import MediaReader
 
 
@@ -61,10 +62,11 @@ def evaluate(
         list[str] | None, typer.Option(metavar="[NAME=]VARIABLE", help="Environment variable of an endpoint's key.")
     ] = None,
     price: Annotated[
-        list[str] | None, typer.Option(metavar="[NAME=]IN,OUT", help="Money per million tokens read and written.")
+        list[str] | None,
+        typer.Option(metavar="[NAME=]IN,OUT", help="Money per million tokens, judges' too."),
     ] = None,
     judge: Annotated[
-        str, typer.Option(metavar="openai:NAME@URL", help="Decides on a benchmark's free answers; else not asked.")
+        str, typer.Option(metavar="openai:NAME@URL", help="Decides on a benchmark's free answers and steps.")
     ] = "",
     budget: Annotated[float, typer.Option(help="Money for all endpoints together; 0 for no limit.")] = 0.0,
     in_flight: Annotated[int, typer.Option(help="Requests to an endpoint at a time.")] = 8,
@@ -108,7 +110,8 @@ def evaluate(
         samples = budgeted(samples, frames, seed) if frames and not is_cut else samples
         samples, unjudged = _decidable(samples, judge, benchmark, questions)
         if dry_run:
-            return tables.estimated(model, samples, manners, (prompt, len(wanted), max_tokens), as_json=as_json)
+            asking = tables.Asking(prompt, len(wanted), max_tokens, judge, benchmark is not None and benchmark.steps)
+            return tables.estimated(model, texts, samples, manners, asking, as_json=as_json)
         settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed, is_cut=is_cut)
         settings |= _partial(settings.get("partial", "" if benchmark else lacking), unjudged)
         who_judges = held.enter_context(judged.opened(judge, benchmark, manners)) if judge and benchmark else None
@@ -126,7 +129,7 @@ def evaluate(
                 journal=speakers.journal_of(name, folder),
                 **how,
             )
-            asked = asked if who_judges is None else _judged(asked, samples, who_judges, bars.stage(f"judge {name}"))
+            asked = _judged(asked, samples, who_judges, bars.stage(f"judge {name}"))
             looked.replied(name, asked)
             say("" if asked else f"{name}: the budget pays for none of {len(samples)} questions")
             made |= {f"{_labels(model)[name]}-{key}" if len(model) > 1 else key: one for key, one in asked.items()}
@@ -135,7 +138,7 @@ def evaluate(
         looked.take(samples, media, manners, bars=bars, **how)
         made |= _floors(samples, media, benchmark, bars)
         low = text_floors(texts, samples, media, manners, prompt=prompt, stage=bars.stage, **how)
-        low = low if who_judges is None else _judged(low, samples, who_judges, bars.stage("judge floors"))
+        low = _judged(low, samples, who_judges, bars.stage("judge floors"))
         made |= {f"floor-text-{_labels(texts)[name]}": one for name, one in low.items()}
     if benchmark:
         made = {name: replace(one, metrics=measure(benchmark, one)) for name, one in made.items()}
@@ -152,7 +155,7 @@ def evaluate(
 
 
 def _purse(budget: float) -> Purse | None:
-    from reelgym.evaluation.speakers import Purse
+    from reelgym.evaluation.purse import Purse
 
     return Purse(budget) if budget else None
 
@@ -185,11 +188,21 @@ def _decidable(
 
 
 def _judged(
-    asked: dict[str, Evaluation], samples: Sequence[Sample], judge: AnswerJudge, told: Callable[[int, int], None]
+    asked: dict[str, Evaluation], samples: Sequence[Sample], judges: Judges | None, told: Callable[[int, int], None]
 ) -> dict[str, Evaluation]:
+    """Return evaluations with what a judge decides on, without those that the budget pays no judgement for."""
     from reelgym.evaluation import judged
+    from reelgym.evaluation.runner import OutOfBudget
 
-    return {key: judged.judged(one, samples, judge, told) for key, one in asked.items()}
+    if judges is None:
+        return asked
+    found: dict[str, Evaluation] = {}
+    for key, one in asked.items():
+        try:
+            found[key] = judged.judged(one, samples, judges, told)
+        except OutOfBudget as error:
+            say(f"{key}: {error}")
+    return found
 
 
 def _speaker(name: str, manners: Manners, held: ExitStack, *, unsafe: bool) -> Speaker | None:

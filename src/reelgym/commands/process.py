@@ -104,11 +104,18 @@ def _sufficiency(told: Mapping[str, Any]) -> None:
 
 
 def _mismatch(told: Mapping[str, Any]) -> None:
+    counted = ("parsed", "judged", "unstated", "replies")
     lines = [
-        (model, "" if one["rate"] is None else _limits(one["rate"]), *map(str, list(one.values())[1:]))
+        (model, "" if one["rate"] is None else _limits(one["rate"]), *(str(one[name]) for name in counted))
         for model, one in told.items()
     ]
-    table("thinking against answer", ("", "differ %", "parsed", "judged", "unstated", "replies"), lines)
+    table("thinking against answer", ("", "differ %", *counted), lines)
+    for model, one in told.items():
+        if used := one.get("judge"):
+            money = "" if used["money"] is None else f", money {used['money']:.4f}"
+            left = f"; the budget left {used['unread']} unread" if used["unread"] else ""
+            tokens = f"{used['prompt_tokens']:,} tokens read, {used['completion_tokens']:,} written"
+            say(f"{model}: the judge of thinking took {tokens}{money}{left}")
 
 
 def _observations(told: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from reelgym.evaluation.results import Evaluation, Row
 from reelgym.evaluation.spec import Benchmark, Metric
 from reelgym.scoring.composites import over_chains
 from reelgym.scoring.statistics import Interval
+from reelgym.scoring.steps import f1
 
 DRAWS = 2_000
 """Bootstrap draws."""
@@ -172,6 +173,14 @@ def _knowledge(metric: Metric, made: Made, evaluation: Evaluation) -> float | No
     return (after - before) / (1 - before) if before < 1 else None
 
 
+def _harmonic(metric: Metric, made: Made, evaluation: Evaluation) -> float | None:
+    """F1 of mean precision and mean recall: VCR-Bench's CoT score (arXiv 2504.07956)."""
+    if any(name not in made for name in metric.of):
+        return None
+    precision, recall = (float(made[name]["mean"]) for name in metric.of)
+    return f1(precision, recall)
+
+
 def _composite(name: str, metric: Metric, made: Made, evaluation: Evaluation) -> float | None:
     """V-STaR's mAM or mLGM of accuracy, then temporal and spatial IoU of each chain (arXiv 2503.11495)."""
     if any(one not in made for one in metric.of):
@@ -198,6 +207,7 @@ FORMULAS: dict[str, Formula] = {
     "recovery": _recovery,
     "right_and_found": _right_and_found,
     "knowledge": _knowledge,
+    "f1": _harmonic,
     "mAM": partial(_composite, "mAM"),
     "mLGM": partial(_composite, "mLGM"),
     "together": _together_right,

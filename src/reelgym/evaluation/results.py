@@ -54,6 +54,8 @@ class Row:
         prompt_tokens: Tokens read; 0 where nobody counts.
         frames: Shown, images among them.
         turns: How often the model wrote; 0 where nobody was asked (floors).
+        judge_prompt_tokens: Read by a judge of this reply; 0 where none was asked.
+        judge_tokens: Written by it.
         seconds: What the reply took, of a batch an equal share; 0 where nobody measured. Equal rows may differ in it.
     """
 
@@ -73,6 +75,8 @@ class Row:
     prompt_tokens: int = 0
     frames: int = 0
     turns: int = 0
+    judge_prompt_tokens: int = 0
+    judge_tokens: int = 0
     seconds: float = field(default=0.0, compare=False)
 
     def number(self, part: str) -> float:
@@ -140,18 +144,25 @@ class Evaluation:
         return clustered_mean(numbers[there], kept, level=level, seed=seed)
 
     def usage(self) -> dict[str, Any]:
-        """Return how asking went: rows by outcome, frames, turns, tokens, and money where a price is stored."""
+        """Return how asking went: rows by outcome, frames, turns, tokens, and money where a price is stored.
+
+        What a judge took is told apart, under `judge`, where there was one.
+        """
         counts = Counter(row.outcome for row in self.rows)
         read, written = (sum(row.prompt_tokens for row in self.rows), sum(row.tokens for row in self.rows))
-        price = self.settings.get("price")
-        money = (read * price[0] + written * price[1]) / 1e6 if price else None
+        judge: dict[str, Any] = {}
+        if self.settings.get("judge"):
+            judge["prompt_tokens"] = sum(row.judge_prompt_tokens for row in self.rows)
+            judge["completion_tokens"] = sum(row.judge_tokens for row in self.rows)
+            judge["money"] = _money(self.settings.get("judge_price"), *judge.values())
         return {
             "outcomes": {name: counts[name] for name in OUTCOMES if counts[name]},
             "frames": sum(row.frames for row in self.rows),
             "turns": sum(row.turns for row in self.rows),
             "prompt_tokens": read,
             "completion_tokens": written,
-            "money": money,
+            "money": _money(self.settings.get("price"), read, written),
+            **({"judge": judge} if judge else {}),
         }
 
     def chance(self, part: str = "value") -> float | None:
@@ -264,6 +275,10 @@ def _evaluation(path: Path, about: dict[str, Any]) -> Evaluation:
     return Evaluation(rows=rows, metrics=about.get("metrics", {}), **{name: about[name] for name in plain})
 
 
+def _money(price: Sequence[float] | None, read: int, written: int) -> float | None:
+    return (read * price[0] + written * price[1]) / 1e6 if price else None
+
+
 _JSON = ("parsed", "parts", "chance", "facets")
 _SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("id", "source", "reply", "parsed")]
@@ -271,6 +286,7 @@ _SCHEMA = pa.schema(
     + [("stop", pa.string()), ("tokens", pa.int64()), ("facets", pa.string())]
     + [("outcome", pa.string()), ("reason", pa.string()), ("prompt_tokens", pa.int64())]
     + [("frames", pa.int64()), ("turns", pa.int64()), ("seconds", pa.float64())]
+    + [("judge_prompt_tokens", pa.int64()), ("judge_tokens", pa.int64())]
 )
 
 

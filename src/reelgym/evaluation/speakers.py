@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -11,18 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from reelgym.data.messages import Clip, Message, Text
+from reelgym.data.messages import Message
 from reelgym.errors import RequestError, WorkError
-from reelgym.rollout.chat import KEY_ENV, Chat, ChatRequest, Endpoint, Reply
+from reelgym.evaluation.purse import NotPaid, PaidChat, Purse, priced
+from reelgym.rollout.chat import KEY_ENV, ChatRequest, Endpoint, Reply
 from reelgym.rollout.paid import Journal
 from reelgym.synthesis.labelled.rows import rows
 from reelgym.tasks.base import MediaReader
 
 ENDPOINT, STORED, SCRIPT = "openai:", "replies:", "script:"
 """How names begin that stand for no model's weights: `openai:NAME@URL`, `replies:FILE` and `script:NAME`."""
-
-LETTERS_PER_TOKEN, PIXELS_PER_TOKEN = 4, 28 * 28
-"""What an estimate of tokens goes by before anything was asked. Ours; tokenizers differ."""
 
 Asked = tuple[str, tuple[Message, ...]]
 """A sample's id, and the messages shown."""
@@ -93,46 +90,6 @@ class Speaker(ABC):
         self.close()
 
 
-class Purse:
-    """Money that may be spent on all endpoints together; threads may share it.
-
-    Before a request its dearest case is set aside, so that the limit holds whatever comes back; who finds too little
-    waits for what is under way to end, and is refused where nothing is.
-
-    Attributes:
-        limit: The money.
-        spent: On replies, those of an earlier run included.
-        empty: Whether something was refused.
-    """
-
-    def __init__(self, limit: float) -> None:
-        """Take the limit, above 0."""
-        if not limit > 0:
-            raise RequestError(f"--budget {limit:g}: give an amount of money above 0")
-        self.limit, self.spent, self.empty = limit, 0.0, False
-        self._aside, self._change = 0.0, threading.Condition()
-
-    def set_aside(self, most: float) -> bool:
-        """Return whether a request that costs at most so much may be sent; `settle` must follow one that may."""
-        with self._change:
-            while not self.empty and self.spent + self._aside + most > self.limit:
-                if self._aside <= 0:
-                    self.empty = True
-                else:
-                    self._change.wait(1.0)
-            if not self.empty:
-                self._aside += most
-            return not self.empty
-
-    def settle(self, most: float, cost: float) -> None:
-        """Put back what was set aside, less what it cost."""
-        with self._change:
-            left = self._aside - most
-            self._aside = left if left > 1e-12 else 0.0
-            self.spent += cost
-            self._change.notify_all()
-
-
 class Remote(Speaker):
     """A model behind an endpoint; every reply is kept in a journal, and asked for once.
 
@@ -143,24 +100,21 @@ class Remote(Speaker):
 
     def __init__(self, endpoint: Endpoint, journal: Path, purse: Purse | None = None) -> None:
         """Take the endpoint, the file of replies, and what may be spent."""
-        if purse is not None and endpoint.price is None:
-            raise RequestError(f"--budget needs the price of {endpoint.model}: give --price IN,OUT per million tokens")
         self.endpoint, self.fingerprint = endpoint, dict[str, str]()
-        self._purse, self._journal = purse, Journal(journal)
-        self._counted: set[str] = set()
-        self._chat: Chat | None = None
+        self._purse, self._journal = priced(endpoint, purse), Journal(journal)
+        self._chat: PaidChat | None = None
 
     def answers(self, asked: Sequence[Asked], media: MediaReader, max_tokens: int) -> Iterator[list[tuple[int, Said]]]:
         """See `Speaker.answers`; replies of an earlier run come first."""
-        chat = self._chat = self._chat or Chat(self.endpoint, self._journal, media)
+        chat = self._chat = self._chat or PaidChat(self.endpoint, self._journal, media, purse=self._purse)
         requests = [ChatRequest(messages=messages, max_tokens=max_tokens) for _, messages in asked]
         known = [place for place, request in enumerate(requests) if chat.knows(request)]
-        paid = [(place, self._told(chat, requests[place], None)) for place in known]
+        paid = [(place, self._told(chat, requests[place])) for place in known]
         yield [(place, said) for place, said in paid if said is not None]
         rest = sorted(set(range(len(asked))) - set(known))
 
         def work(place: int) -> Said | None:
-            return self._told(chat, requests[place], self._dearest(requests[place]))
+            return self._told(chat, requests[place])
 
         for at, said in chat.each(rest, work):
             if said is not None:
@@ -178,20 +132,12 @@ class Remote(Speaker):
         """Let the journal go."""
         self._journal.close()
 
-    def _told(self, chat: Chat, request: ChatRequest, dearest: float | None) -> Said | None:
-        """Return the reply, None where the purse does not pay for it; `dearest` is None for what is paid already."""
-        purse = self._purse
-        if purse is not None and dearest is not None and not purse.set_aside(dearest):
-            return None
-        cost = 0.0
+    def _told(self, chat: PaidChat, request: ChatRequest) -> Said | None:
+        """Return the reply, None where the purse does not pay for it."""
         try:
             reply = chat.ask(request, "eval")
-            if (key := chat.key(request)) not in self._counted:
-                self._counted.add(key)
-                cost = self.endpoint.cost(reply.prompt_tokens, reply.completion_tokens)
-        finally:
-            if purse is not None:
-                purse.settle(dearest or 0.0, cost)
+        except NotPaid:
+            return None
         self._check(reply)
         return _said(reply)
 
@@ -204,22 +150,6 @@ class Remote(Speaker):
                     f"{self.fingerprint[name]!r} and is {value!r}; replies of two models make no result: "
                     "begin again with another --out"
                 )
-
-    def _dearest(self, request: ChatRequest) -> float:
-        # Twice the estimate of what is read: tokenizers differ, and a limit should hold.
-        return self.endpoint.cost(2 * prompt_tokens(request.messages), request.max_tokens)
-
-
-def prompt_tokens(messages: Sequence[Message]) -> int:
-    """Return an estimate of the tokens that a prompt is read as: by letters, and by pixels."""
-    total = 0.0
-    for part in (part for message in messages for part in message.parts):
-        if isinstance(part, Text):
-            total += len(part.text) / LETTERS_PER_TOKEN
-            continue
-        height, width = part.spec.size or (448, 448)
-        total += (len(part.times) if isinstance(part, Clip) else 1) * (height * width / PIXELS_PER_TOKEN + 8)
-    return round(total)
 
 
 class Stored(Speaker):

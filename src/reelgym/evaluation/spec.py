@@ -170,6 +170,7 @@ class Benchmark:
         fps: Frames per second of a clip at most.
         max_pixels: Largest area of a frame.
         judge: Of free answers: the highest grade of the judge, and the least that is right; (1, 1) is yes or no.
+        steps: Whether its facts are the steps of a right line of reasoning, by which a judge measures that of a reply.
         references: Published numbers.
         checked: What its numbers were compared with; empty where the spec never saw the real files.
         notes: What a reader of its numbers must know.
@@ -194,6 +195,7 @@ class Benchmark:
     fps: float = 2.0
     max_pixels: int = 128 * 28 * 28
     judge: tuple[int, int] = (1, 1)
+    steps: bool = False
     references: tuple[Reference, ...] = ()
     checked: str = ""
     notes: tuple[str, ...] = ()

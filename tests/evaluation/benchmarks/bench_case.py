@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +18,13 @@ from reelgym.data.dataset import Dataset
 from reelgym.data.messages import Text
 from reelgym.data.sample import Sample
 from reelgym.evaluation import benchmarks
-from reelgym.evaluation.judged import judged
+from reelgym.evaluation.judged import Judges, judged
 from reelgym.evaluation.metrics import measure
+from reelgym.evaluation.purse import Metered
 from reelgym.evaluation.questions import build
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import grade
-from reelgym.judges.answers import AnswerJudge
+from reelgym.judges.steps import Chain
 from reelgym.rewards.perception import Case, Verdict
 from reelgym.video import write_mp4
 
@@ -77,10 +80,15 @@ class Verdicts:
     name = "told"
 
     def __init__(self, says: Callable[[str], bool | None]) -> None:
-        self.says, self.chat, self.asked = says, self, list[str]()
+        self.says, self.asked = says, list[str]()
+        self.endpoint = SimpleNamespace(price=(1.0, 2.0))
 
-    def each(self, cases: Sequence[Case], work: Callable[[Case], Verdict]) -> Iterator[tuple[int, Verdict]]:
+    def each(self, cases: Sequence[Case], work: Callable[[Case], Any]) -> Iterator[tuple[int, Any]]:
         yield from ((place, work(case)) for place, case in enumerate(cases))
+
+    @contextmanager
+    def metered(self) -> Iterator[Metered]:
+        yield Metered(100, 10)
 
     def one(self, case: Case) -> Verdict:
         self.asked.append(str(case.observation))
@@ -88,9 +96,16 @@ class Verdicts:
         return Verdict(None if said is None else float(said), "as told")
 
 
-def decided(dataset: Dataset, evaluation: Evaluation, judge: Verdicts) -> Evaluation:
-    """Return an evaluation with its free answers judged, and its benchmark's metrics."""
-    found = judged(evaluation, dataset.samples, cast(AnswerJudge, judge))
+def decided(
+    dataset: Dataset,
+    evaluation: Evaluation,
+    judge: Verdicts,
+    steps: Callable[[Case], Chain | None] | None = None,
+) -> Evaluation:
+    """Return an evaluation with its free answers, and its steps, judged, and its benchmark's metrics."""
+    told: Any = judge
+    chains: Any = None if steps is None else SimpleNamespace(one=steps)
+    found = judged(evaluation, dataset.samples, Judges(chat=told, answers=told, steps=chains))
     return replace(found, metrics=measure(benchmarks.get(dataset.manifest["settings"]["benchmark"]), found))
 
 

@@ -112,8 +112,7 @@ def measured(
     more: dict[str, Evaluation] = {}
     if "mismatch" in wanted.names:
         with around.speaker(wanted.judge) if wanted.judge else nullcontext() as judge:
-            reads = None if judge is None else _reads(judge, around)
-            told["mismatch"] = {model: mismatch(found, by_id, reads) for model, found in tagged.items()}
+            told["mismatch"] = {model: _mismatch(found, by_id, judge, around) for model, found in tagged.items()}
     if "observations" in wanted.names:
         facts = facts_of(around.paths)
         told["observations"] = {model: observed(found, by_id, facts) for model, found in tagged.items()}
@@ -145,11 +144,23 @@ def _tagged(model: str, found: Mapping[str, Evaluation]) -> Evaluation:
     raise RequestError(f"{model} was not asked for an observation: give --prompt tagged (or videop2r) for --measures")
 
 
-def _reads(judge: Speaker, around: Around) -> Any:
-    def reads(asked: Sequence[Any]) -> dict[int, str]:
-        return {place: said.text for group in judge.answers(asked, around.media, 256) for place, said in group}
+def _mismatch(found: Evaluation, by_id: Mapping[str, Sample], judge: Speaker | None, around: Around) -> dict[str, Any]:
+    """Return how often thinking and answer differ; under `judge` what it took, and what the budget left unread."""
+    if judge is None:
+        return mismatch(found, by_id)
+    used = {"prompt_tokens": 0, "completion_tokens": 0, "unread": 0}
 
-    return reads
+    def reads(asked: Sequence[Any]) -> dict[int, str]:
+        said = {place: one for group in judge.answers(asked, around.media, 256) for place, one in group}
+        used["prompt_tokens"] += sum(one.prompt_tokens for one in said.values())
+        used["completion_tokens"] += sum(one.tokens for one in said.values())
+        used["unread"] += len(asked) - len(said)
+        return {place: one.text for place, one in said.items()}
+
+    told = mismatch(found, by_id, reads)
+    price = judge.about().get("price")
+    money = (used["prompt_tokens"] * price[0] + used["completion_tokens"] * price[1]) / 1e6 if price else None
+    return told | {"judge": used | {"money": money}}
 
 
 def _sufficiency(
