@@ -6,20 +6,17 @@ A budget under which the two cannot be told apart sees no difference between rec
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from reelgym.data.dataset import read_dataset
 from reelgym.data.sample import Split
 from reelgym.data.trajectory import Group
 from reelgym.recipes import proving
-from reelgym.recipes.inputs import Later
+from reelgym.recipes.inputs import Later, held
 from reelgym.rewards import Accuracy, Reward, Rubric
 from reelgym.rewards.base import Expression, Scores
-from reelgym.synthesis import synthesize
 from reelgym.training.config import Data, RLRun
 
 POSITIVE, NEGATIVE = "positive control", "negative control"
@@ -28,9 +25,6 @@ NAMES = (POSITIVE, NEGATIVE)
 EASIER = replace(proving.PUZZLE, gap=0.3)
 """Candidates differ more from one another and from the context; as many of them as in the recipes' puzzles, because a
 tiny model cannot name two frames where it was taught to name three. Ours."""
-
-VIDEOS, PER_VIDEO = 120, 6
-"""As recipe `mvp` renders and cuts."""
 
 
 @dataclass(frozen=True)
@@ -72,25 +66,12 @@ def positive(plain: RLRun) -> RLRun:
 
     Paid for the exact order alone, a tiny model had too few groups with signal to move at all in a short lab.
     """
-    data = Later(easier, "train", VIDEOS, PER_VIDEO, plain.config.seed)
+    data = Later(easier, "train", *proving.TRAIN, plain.config.seed)
     rubric = replace(plain.rubric, logged=(Accuracy("exact"),))
     return replace(plain, rubric=rubric, data=data, origin={"lab": "easier puzzles"})
 
 
 def easier(split: Split, videos: int, per_video: int, seed: int) -> Data:
     """Return easier puzzles of the videos that recipe `mvp` renders under this seed."""
-    folder = proving.world_folder(f"mvp-{seed}")
-    ground = proving.prepare(folder, split=split, videos=videos, per_video=per_video, seed=seed)
-    place = folder / split / "easier"
-    synthesize(
-        [ground.videos],
-        place,
-        config=EASIER,
-        fps=EASIER.fps,
-        per_video=per_video,
-        seed=seed,
-        workers=os.cpu_count() or 1,
-        split=split,
-    )
-    made = read_dataset(place)
-    return Data(made.samples, made.media(proving.store()), folders=(str(made.path.resolve()),))
+    ground = proving.ground(split, videos, per_video, seed)
+    return held(proving.cut(ground.videos, "easier", EASIER, split=split, per_video=per_video, seed=seed))
