@@ -25,7 +25,7 @@ from reelgym.reports.evaluation import about_results
 from reelgym.reports.folders import Shelf
 from reelgym.reports.packing import packed
 from reelgym.reports.payload import Dot, DotRow, Number, Plot
-from reelgym.reports.questions import book
+from reelgym.reports.questions import book, of_shelf
 from reelgym.reports.report import compared, report
 from reelgym.video import FrameSpec, probe, write_mp4
 
@@ -191,7 +191,8 @@ def test_frames_are_few_small_each_once_and_counted(questions: Path, tmp_path: P
 def test_a_page_of_thousands_of_questions_stays_small_and_holds_them_all(questions: Path) -> None:
     one = asked(questions, A, lambda n: True)
     rows = tuple(replace(one.rows[n % COUNT], id=f"q-{n}") for n in range(3000))
-    made = book({"one": replace(one, rows=rows)}, ["one"], Shelf(missing="gone"), names={"one": "one"}, where="")
+    gone = Shelf(missing="gone")
+    made = book(of_shelf({"one": replace(one, rows=rows)}, ["one"], gone, {"one": "one"}), gone, where="")
     blocks = packed(made)
     assert len(made.items) == 3000 and made.note == "gone"
     assert len(blocks.about) + sum(len(text) for _, text in blocks.packs) < 1_500_000
@@ -200,7 +201,8 @@ def test_a_page_of_thousands_of_questions_stays_small_and_holds_them_all(questio
 def test_more_questions_than_a_page_can_carry_are_counted(questions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reelgym.reports.questions.MOST_LISTED", 10)
     one = asked(questions, A, lambda n: True)
-    made = book({"one": one}, ["one"], Shelf(missing="gone"), names={"one": "one"}, where="")
+    gone = Shelf(missing="gone")
+    made = book(of_shelf({"one": one}, ["one"], gone, {"one": "one"}), gone, where="")
     assert len(made.items) == len(made.rows) == len(made.texts) == 10
     assert made.note == "The first 10 of 24 questions are in this page. gone"
 

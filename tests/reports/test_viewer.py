@@ -261,20 +261,21 @@ def test_a_port_that_is_taken_is_one_line(served: Viewer, samples: Browser) -> N
 
 def test_replies_are_told_right_from_wrong_and_unreadable(data: Path, store: Store, tmp_path: Path) -> None:
     browser = open_browser(view_example.evaluation(tmp_path / "eval", data), store)
-    assert browser.about()["defaults"] == {"replies": {"evaluation": "Tagged"}}
-    verdicts = {
-        verdict: keys(browser, "replies", filters={"verdict": verdict, "evaluation": "Tagged"})
-        for verdict in ("right", "partly right", "wrong", "unreadable")
-    }
-    assert verdicts["right"] == ["tagged:0"] and verdicts["unreadable"] == ["tagged:2"]
-    assert verdicts["partly right"] + verdicts["wrong"] == ["tagged:1"]
-    assert keys(browser, "replies", filters={"probe": "blind"}) == [f"tagged-blind:{n}" for n in range(3)]
-    assert keys(browser, "replies", words="no answer") == ["tagged:2"]
-    html = browser.item("replies", "tagged:2")
-    assert html.count('class="reply ') == 3 and "<script" not in html and 'src="frame?key=mvp-test-' in html
+    asked = keys(browser, "questions")
+    assert len(asked) == 3
+    offered = {one["name"]: dict(one["options"]) for one in browser.listing("questions").answer(Asked())["filters"]}
+    verdicts = {verdict: keys(browser, "questions", filters={"verdict0": verdict}) for verdict in offered["verdict0"]}
+    assert verdicts["right"] == [asked[0]] and verdicts["unreadable"] == [asked[2]]
+    assert verdicts.get("partly right", []) + verdicts.get("wrong", []) == [asked[1]]
+    assert keys(browser, "questions", words="No answer") == [asked[2]]
+    assert keys(browser, "questions", sort="lowest score first")[-1] == asked[0]
+    html = browser.item("questions", asked[2])
+    # The reply whole; the probe and the floor in a line each.
+    assert html.count('class="reply ') == 1 and "blind" in html and "(floor)" in html
+    assert "<script" not in html and 'src="frame?key=mvp-test-' in html
     assert "scores" in browser.page("result").headline
-    with pytest.raises(RequestError, match="has no reply"):
-        browser.item("replies", "../x:0")
+    with pytest.raises(RequestError, match="has no question"):
+        browser.item("questions", "../x:0")
 
 
 def test_groups_of_rollouts_are_told_by_step_signal_and_words(data: Path, store: Store, tmp_path: Path) -> None:
@@ -323,7 +324,8 @@ def test_a_long_run_is_drawn_of_few_points_with_every_evaluation() -> None:
         ({"config.json": '{"model_type": "qwen2_5_vl"}', "model.safetensors": ""}, "is a model: `reelgym eval"),
         ({".synth/lock": ""}, "repeat the `reelgym synth`"),
         ({"results.json": '{"format_version": 1, "evaluations": {}}'}, "no evaluation in results.json"),
-        ({"results.json": '{"evaluations": {"a": {}}}'}, "damaged"),
+        ({"results.json": '{"evaluations": {"a": {}}}'}, "is not an evaluation's results"),
+        ({"results.json": '{"format_version": 1, "evaluations": {"a": {}}}'}, "cannot be read"),
         ({"dataset.json": "{"}, "damaged"),
         ({"config.json": "["}, "cannot be read"),
     ],

@@ -14,7 +14,7 @@ from reelgym.reports import evaluation, facets, naming, scores
 from reelgym.reports.build import sure
 from reelgym.reports.folders import find
 from reelgym.reports.payload import Dot, DotRow, Payload, Plot, Table
-from reelgym.reports.questions import book
+from reelgym.reports.questions import book, of_shelf
 from reelgym.reports.svg import percent, signed
 from reelgym.video import Store
 
@@ -49,7 +49,7 @@ def of_comparison(
     order = sorted(chosen, key=lambda name: -chosen[name].mean().mean)
     best = chosen[order[0]]
     shelf = find(dataset or _path(chosen), store, digest=str(best.settings.get("dataset", "")))
-    made = book(stored, order, shelf, names=names, where="")
+    made = book(of_shelf(stored, order, shelf, names), shelf, where="")
     return Payload(
         title=" and ".join(naming.short(name) for name in names.values() if name in {names[n] for n in chosen})[:80],
         headline=headline(pairs, names),

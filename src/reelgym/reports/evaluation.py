@@ -15,7 +15,7 @@ from reelgym.evaluation.results import Evaluation
 from reelgym.reports import build, facets, findings, naming, readings, scores
 from reelgym.reports.folders import find, read_json
 from reelgym.reports.payload import Dot, DotRow, Payload, Plot, Table
-from reelgym.reports.questions import book
+from reelgym.reports.questions import book, of_shelf
 from reelgym.reports.svg import percent, spoken
 from reelgym.reports.usage import usage_table
 from reelgym.video import Store
@@ -41,12 +41,17 @@ def of_results(folder: Path, store: Store, dataset: str | Path | None) -> Payloa
     lead = leading(stored, found)
     settings = stored[lead].settings
     shelf = find(dataset or settings.get("dataset_path"), store, digest=str(settings.get("dataset", "")))
-    models = [lead, *(line.name for line in found.lines if line.model != stored[lead].model)]
-    models += ["before"] if lead == "after" and "before" in stored and "before" not in models else []
-    made = book(stored, models, shelf, names=naming.titles(stored), where=str(folder))
+    asked = of_shelf(stored, compared(stored, lead, found), shelf, naming.titles(stored))
+    made = book(asked, shelf, where=str(folder))
     needs = findings.class_of(told_of(folder), [str(row["key"]) for row in made.rows])
     made = replace(made, choices=(*made.choices, needs)) if needs else made
     return replace(shown, book=made, limits=(shelf.missing,) if shelf.missing else ())
+
+
+def compared(stored: Mapping[str, Evaluation], lead: str, found: Decision) -> list[str]:
+    """Return the names of those whose replies are shown whole: the leading one, and the best of every other model."""
+    models = [lead, *(line.name for line in found.lines if line.model != stored[lead].model)]
+    return models + (["before"] if lead == "after" and "before" in stored and "before" not in models else [])
 
 
 def told_of(folder: Path) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from reelgym.reports.build import words
 from reelgym.reports.folders import Shelf
 from reelgym.reports.gallery import MOST_QUESTIONS, Gallery, order
 from reelgym.reports.payload import Book, Choice, Reply
+from reelgym.reports.puzzles import Pictures
 from reelgym.reports.viewer.columns import Coder, Column
 from reelgym.reports.viewer.exhibit import bare, exhibit
 from reelgym.synthesis.audit import SOLVED
@@ -38,60 +41,158 @@ Replies = Mapping[str, Mapping[str, Row]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Held:
-    """Everything that a book is made of."""
+class Questions:
+    """Some evaluations by question, for a page that holds all of them and for a server that is asked for one.
+
+    Attributes:
+        stored: By name; probes and floors among them.
+        shown: Names of those that the reader compares, the leading one first: they have filters and whole replies.
+        names: What each evaluation is called.
+        sample: From an id to the sample, where it is at hand.
+        sources: Videos by identity.
+    """
 
     stored: Mapping[str, Evaluation]
     shown: Sequence[str]
     names: Mapping[str, str]
-    replies: Replies
-    shelf: Shelf
+    sample: Callable[[str], Sample | None]
     sources: Mapping[str, Source]
-    gallery: Gallery
+
+    @cached_property
+    def replies(self) -> Replies:
+        """Rows by evaluation and id."""
+        return {name: results.by_id(one.rows) for name, one in self.stored.items()}
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Every question, those of the leading evaluation first."""
+        return list(dict.fromkeys(row.id for name in (*self.shown, *self.stored) for row in self.stored[name].rows))
+
+    def row(self, one: str) -> dict[str, Any]:
+        """Return what a list shows of a question."""
+        there = [row for name in self.shown if (row := self.replies[name].get(one)) is not None]
+        right = sum(row.value >= SOLVED for row in there)
+        tag, drawn = "not asked", ""
+        if len(self.shown) == 1 and there:
+            tag = verdicts.verdict(there[0])
+            drawn = verdicts.DRAWN[tag]
+        elif there:
+            tag = f"{right} of {len(there)} right"
+            drawn = "good" if right == len(there) else "bad" if right == 0 else ""
+        first = self.replies[self.shown[0]].get(one) if self.shown else None
+        figure = f"{first.value:.2f}" if first is not None and len(self.shown) == 1 else ""
+        sample = self.sample(one)
+        title = _stem(sample) if sample is not None else ""
+        note = one if title else ""
+        return {"key": one, "title": title or one, "note": note, "tags": ((tag, drawn),), "figure": figure}
+
+    def text(self, one: str) -> str:
+        """Return what a search looks into, in small letters."""
+        parts = [one]
+        if (sample := self.sample(one)) is not None:
+            parts += [part.text for message in sample.messages for part in message.parts if isinstance(part, Text)]
+        parts += [self.replies[name][one].reply[:SEARCHED] for name in self.shown if one in self.replies[name]]
+        return "\n".join(parts).casefold()
+
+    def item(self, one: str, *, show: Pictures | None = None, bare_media: str = "") -> str:
+        """Return a question as HTML: its prompt with frames, the right answer, what was replied, probes and floors.
+
+        Args:
+            one: Its id.
+            show: From a part to its frames, where they are not fetched by address.
+            bare_media: Why no frames are shown; empty where they are.
+        """
+        sample = self.sample(one)
+
+        def told(name: str) -> Reply:
+            floor = naming.is_floor(self.stored[name])
+            label = self.names[name] + (" (floor)" if floor else "")
+            return verdicts.reply(self.replies[name][one], sample, label=label, role="floor" if floor else "plain")
+
+        whole = [told(name) for name in self.shown if one in self.replies[name]]
+        rest = [name for name in self.stored if name not in self.shown and one in self.replies[name]]
+        rest.sort(key=lambda name: (naming.is_floor(self.stored[name]), self.stored[name].probe is None))
+        asides = [told(name) for name in rest]
+        if sample is None:
+            return bare(one, whole, note=bare_media, asides=asides)
+        how: dict[str, Any] = {"sealed": False, "show": show, "bare_media": bare_media}
+        return exhibit(sample, self.sources.get(sample.source), replies=whole, asides=asides, **how)
+
+    def choices(self, ids: Sequence[str]) -> Iterator[Choice]:
+        """Yield filters: verdicts by model, agreement, verdicts under each probe, what became of asking, facets."""
+        stored, shown, replies = self.stored, self.shown, self.replies
+        if len(shown) > 1:
+            yield _choice("models", "Models", (*AGREE, DISAGREE), [_agreement(one, shown, replies) for one in ids])
+        brief = [self.names[name].partition(", ")[0] for name in shown]
+        brief = brief if len(set(brief)) == len(brief) else [self.names[name] for name in shown]
+        for place, name in enumerate(shown[:MOST_FILTERED]):
+            label = "Verdict" if len(shown) == 1 else f"{brief[place]} is"
+            yield _choice(f"verdict{place}", label, verdicts.VERDICTS, [_verdict(one, replies[name]) for one in ids])
+        for name in list(probes_of(shown[0], stored) if shown else ())[:MOST_FILTERED]:
+            label = f"With {naming.spaced(stored[name].probe or '')}"
+            yield _choice(f"probe.{name}", label, verdicts.VERDICTS, [_verdict(one, replies[name]) for one in ids])
+        outcomes = ["; ".join(sorted({_outcome(one, replies[name]) for name in shown} - {""})) for one in ids]
+        yield _choice("asking", "Asking", tuple(sorted(set(outcomes) - {""})), outcomes)
+        yield from _facets(ids, [row for name in shown for row in stored[name].rows])
+
+    def sorts(self, ids: Sequence[str]) -> dict[str, tuple[int, ...] | None]:
+        """Return the orders: as asked, by score, and where several are shown by how far apart they are."""
+        rows = [[self.replies[name].get(one) for name in self.shown] for one in ids]
+        values = np.array([[np.nan if row is None else row.value for row in there] for there in rows], np.float64)
+        values = values.reshape(len(ids), max(1, len(self.shown)))
+        there = ~np.isnan(values)
+        counts = np.maximum(there.sum(axis=1), 1)
+        mean = np.where(there, values, 0.0).sum(axis=1) / counts
+        sorts: dict[str, tuple[int, ...] | None] = {"as asked": None}
+        sorts["lowest score first"] = tuple(np.argsort(mean, kind="stable").tolist())
+        sorts["highest score first"] = tuple(np.argsort(-mean, kind="stable").tolist())
+        if len(self.shown) > 1:
+            apart = np.where(there, np.square(values - mean[:, None]), 0.0).sum(axis=1) / counts
+            sorts["furthest apart first"] = tuple(np.argsort(-apart, kind="stable").tolist())
+        return sorts
 
 
-def book(
-    stored: Mapping[str, Evaluation],
-    shown: Sequence[str],
-    shelf: Shelf,
-    *,
-    names: Mapping[str, str],
-    where: str,
-    most: int = MOST_QUESTIONS,
-) -> Book:
-    """Return every question of some evaluations with all replies to it.
+def book(questions: Questions, shelf: Shelf, *, where: str, most: int = MOST_QUESTIONS) -> Book:
+    """Return every question with all replies to it.
 
     Args:
-        stored: By name; probes and floors among them.
-        shown: Names of those that the reader compares, the leading one first: they have filters and whole replies.
-        shelf: The samples, as far as they are at hand.
-        names: What each evaluation is called.
+        questions: Of some evaluations.
+        shelf: Their samples, as far as they are at hand.
         where: The folder that `reelgym view` shows, for the pictures that are not in the page.
         most: Questions with pictures.
     """
-    replies: Replies = {name: results.by_id(one.rows) for name, one in stored.items()}
-    ids = list(dict.fromkeys(row.id for name in (*shown, *stored) for row in stored[name].rows))
-    asked, ids = len(ids), ids[:MOST_LISTED]
-    disagree = [one for one in ids if _agreement(one, shown, replies) == DISAGREE]
-    held = _Held(
-        stored=stored,
-        shown=shown,
-        names=names,
-        replies=replies,
-        shelf=shelf,
-        sources={source.identity: source for source in shelf.sources},
-        gallery=Gallery(shelf.media),
-    )
-    held.gallery.fill(order([shelf.samples[one] for one in ids if one in shelf.samples], disagree), most)
+    asked, ids = len(questions.ids), questions.ids[:MOST_LISTED]
+    disagree = [one for one in ids if _agreement(one, questions.shown, questions.replies) == DISAGREE]
+    gallery = Gallery(shelf.media)
+    gallery.fill(order([shelf.samples[one] for one in ids if one in shelf.samples], disagree), most)
+    choices = list(questions.choices(ids))
+    if 0 < len(gallery.shown) < len(ids):
+        framed = ["in this page" if one in gallery.shown else "not" for one in ids]
+        choices.append(_choice("frames", "Frames", ("in this page", "not"), framed))
     return Book(
-        rows=tuple(_row(held, one) for one in ids),
-        texts=tuple(_text(held, one) for one in ids),
-        items=tuple(_item(held, one) for one in ids),
-        choices=tuple(_choices(held, ids)),
-        sorts=_sorts(ids, shown, replies),
-        frames=held.gallery.frames,
-        note=_listed(asked, len(ids)) + (_note(len(ids), held.gallery, where) if shelf.media else shelf.missing),
+        rows=tuple(questions.row(one) for one in ids),
+        texts=tuple(questions.text(one) for one in ids),
+        items=tuple(_item(questions, one, shelf, gallery) for one in ids),
+        choices=tuple(choices),
+        sorts=questions.sorts(ids),
+        frames=gallery.frames,
+        note=_listed(asked, len(ids)) + (_note(len(ids), gallery, where) if shelf.media else shelf.missing),
     )
+
+
+def of_shelf(
+    stored: Mapping[str, Evaluation], shown: Sequence[str], shelf: Shelf, names: Mapping[str, str]
+) -> Questions:
+    """Return evaluations by question with the samples of a shelf."""
+    sources = {source.identity: source for source in shelf.sources}
+    return Questions(stored=stored, shown=shown, names=names, sample=shelf.samples.get, sources=sources)
+
+
+def _item(questions: Questions, one: str, shelf: Shelf, gallery: Gallery) -> str:
+    """Return a question with its pictures, or why it has none."""
+    if one not in shelf.samples:
+        return questions.item(one)
+    return questions.item(one, show=gallery.show, bare_media=_without(one, shelf, gallery))
 
 
 def _listed(asked: int, count: int) -> str:
@@ -111,25 +212,6 @@ def _note(count: int, gallery: Gallery, where: str) -> str:
     )
 
 
-def _row(held: _Held, one: str) -> dict[str, object]:
-    """Return what a list shows of a question."""
-    shown, sample = held.shown, held.shelf.samples.get(one)
-    there = [row for name in shown if (row := held.replies[name].get(one)) is not None]
-    right = sum(row.value >= SOLVED for row in there)
-    tag, drawn = "not asked", ""
-    if len(shown) == 1 and there:
-        tag = verdicts.verdict(there[0])
-        drawn = verdicts.DRAWN[tag]
-    elif there:
-        tag = f"{right} of {len(there)} right"
-        drawn = "good" if right == len(there) else "bad" if right == 0 else ""
-    first = held.replies[shown[0]].get(one) if shown else None
-    figure = f"{first.value:.2f}" if first is not None and len(shown) == 1 else ""
-    title = _stem(sample) if sample is not None else ""
-    note = one if title else ""
-    return {"key": one, "title": title or one, "note": note, "tags": [[tag, drawn]], "figure": figure}
-
-
 def _stem(sample: Sample) -> str:
     """Return the first words of a question."""
     text = " ".join(part.text for message in sample.messages for part in message.parts if isinstance(part, Text))
@@ -137,69 +219,13 @@ def _stem(sample: Sample) -> str:
     return line if len(line) <= TITLE else line[: TITLE - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _text(held: _Held, one: str) -> str:
-    """Return what a search looks into, in small letters."""
-    parts = [one]
-    if (sample := held.shelf.samples.get(one)) is not None:
-        parts += [part.text for message in sample.messages for part in message.parts if isinstance(part, Text)]
-    parts += [held.replies[name][one].reply[:SEARCHED] for name in held.shown if one in held.replies[name]]
-    return "\n".join(parts).casefold()
-
-
-def _item(held: _Held, one: str) -> str:
-    """Return a question as HTML: its prompt with frames, the right answer, what was replied, probes and floors."""
-    sample = held.shelf.samples.get(one)
-
-    def told(name: str) -> Reply:
-        floor = naming.is_floor(held.stored[name])
-        label = held.names[name] + (" (floor)" if floor else "")
-        return verdicts.reply(held.replies[name][one], sample, label=label, role="floor" if floor else "plain")
-
-    whole = [told(name) for name in held.shown if one in held.replies[name]]
-    rest = [name for name in held.stored if name not in held.shown and one in held.replies[name]]
-    rest.sort(key=lambda name: (naming.is_floor(held.stored[name]), held.stored[name].probe is None))
-    asides = [told(name) for name in rest]
-    if sample is None:
-        return bare(one, whole, asides=asides)
-    return exhibit(
-        sample,
-        held.sources.get(sample.source),
-        replies=whole,
-        asides=asides,
-        sealed=False,
-        show=held.gallery.show,
-        bare_media=_without(held, one),
-    )
-
-
-def _without(held: _Held, one: str) -> str:
+def _without(one: str, shelf: Shelf, gallery: Gallery) -> str:
     """Return why a question has no pictures; nothing where it has."""
-    if one in held.gallery.shown:
+    if one in gallery.shown:
         return ""
-    if held.shelf.media is None:
+    if shelf.media is None:
         return "The frames are not at hand."
-    return held.gallery.missing.get(one, "The frames of this question are not in this page.")
-
-
-def _choices(held: _Held, ids: Sequence[str]) -> Iterator[Choice]:
-    """Yield the filters: verdicts by model, agreement, verdicts under each probe, what became of asking, facets."""
-    stored, shown, replies, gallery = held.stored, held.shown, held.replies, held.gallery
-    if len(shown) > 1:
-        yield _choice("models", "Models", (*AGREE, DISAGREE), [_agreement(one, shown, replies) for one in ids])
-    brief = [held.names[name].partition(", ")[0] for name in shown]
-    brief = brief if len(set(brief)) == len(brief) else [held.names[name] for name in shown]
-    for place, name in enumerate(shown[:MOST_FILTERED]):
-        label = "Verdict" if len(shown) == 1 else f"{brief[place]} is"
-        yield _choice(f"verdict{place}", label, verdicts.VERDICTS, [_verdict(one, replies[name]) for one in ids])
-    for name in list(probes_of(shown[0], stored) if shown else ())[:MOST_FILTERED]:
-        label = f"With {naming.spaced(stored[name].probe or '')}"
-        yield _choice(f"probe.{name}", label, verdicts.VERDICTS, [_verdict(one, replies[name]) for one in ids])
-    outcomes = ["; ".join(sorted({_outcome(one, replies[name]) for name in shown} - {""})) for one in ids]
-    yield _choice("asking", "Asking", tuple(sorted(set(outcomes) - {""})), outcomes)
-    if 0 < len(gallery.shown) < len(ids):
-        framed = ["in this page" if one in gallery.shown else "not" for one in ids]
-        yield _choice("frames", "Frames", ("in this page", "not"), framed)
-    yield from _facets(ids, [row for name in shown for row in stored[name].rows])
+    return gallery.missing.get(one, "The frames of this question are not in this page.")
 
 
 def _facets(ids: Sequence[str], rows: Sequence[Row]) -> Iterator[Choice]:
@@ -236,20 +262,3 @@ def _agreement(one: str, shown: Sequence[str], replies: Replies) -> str:
     if not there:
         return ""
     return AGREE[0] if all(there) else DISAGREE if any(there) else AGREE[1]
-
-
-def _sorts(ids: Sequence[str], shown: Sequence[str], replies: Replies) -> dict[str, tuple[int, ...] | None]:
-    """Return the orders: as asked, by score, and where several are shown by how far apart they are."""
-    values = np.array(
-        [[row.value if (row := replies[name].get(one)) else np.nan for name in shown] for one in ids], dtype=np.float64
-    ).reshape(len(ids), max(1, len(shown)))
-    there = ~np.isnan(values)
-    counts = np.maximum(there.sum(axis=1), 1)
-    mean = np.where(there, values, 0.0).sum(axis=1) / counts
-    sorts: dict[str, tuple[int, ...] | None] = {"as asked": None}
-    sorts["lowest score first"] = tuple(np.argsort(mean, kind="stable").tolist())
-    sorts["highest score first"] = tuple(np.argsort(-mean, kind="stable").tolist())
-    if len(shown) > 1:
-        apart = np.where(there, np.square(values - mean[:, None]), 0.0).sum(axis=1) / counts
-        sorts["furthest apart first"] = tuple(np.argsort(-apart, kind="stable").tolist())
-    return sorts

@@ -1,8 +1,7 @@
-"""An evaluation to look through: every reply with its sample, by who wrote it, under which probe, right or wrong."""
+"""An evaluation to look through: every question with all replies to it, as its page shows them, with large frames."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,75 +9,46 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reelgym.data.media import Media
-from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
 from reelgym.evaluation import results
-from reelgym.evaluation.results import Row, row_from_record
-from reelgym.reports import verdicts
-from reelgym.reports.build import words
-from reelgym.reports.evaluation import about_results
-from reelgym.reports.folders import read_json
-from reelgym.reports.payload import Payload, Reply, Role
+from reelgym.evaluation.decision import decide
+from reelgym.evaluation.results import Evaluation
+from reelgym.reports import naming
+from reelgym.reports.evaluation import about_results, compared, leading, told_of
+from reelgym.reports.findings import class_of
+from reelgym.reports.payload import Payload
+from reelgym.reports.questions import Questions
 from reelgym.reports.viewer.browser import Browser, Line, Listing, Tab, described, no_tab
-from reelgym.reports.viewer.columns import Coder, Column, Filter, Mask
-from reelgym.reports.viewer.exhibit import bare, exhibit
+from reelgym.reports.viewer.columns import Column, Mask
 from reelgym.reports.viewer.pictures import Decoder
-from reelgym.reports.viewer.rows import DAMAGE, Rows, damaged
-from reelgym.reports.viewer.samples import Samples, find_samples
+from reelgym.reports.viewer.rows import DAMAGE, damaged
+from reelgym.reports.viewer.samples import find_samples
 from reelgym.video import Store
 
-_ENDED = {"eos": "by itself", "length": "cut off", "stop_string": "at a stop word"}
+LIST = "questions"
+"""The tab of the list."""
 
 
-_ROLES: dict[str, Role] = {"before": "before", "after": "after"}
+@dataclass(frozen=True)
+class _Loaded:
+    """What is on disk at one moment."""
 
-
-@dataclass(frozen=True, eq=False)
-class _Stored:
-    """All evaluations of a folder, one after the other.
-
-    Attributes:
-        about: Name to what `results.json` says of it.
-        files: Name to its replies.
-        starts: Name to the number of its first reply in the list.
-        ids: Sample of each reply.
-        values: Score of each reply.
-        verdicts: Place in `verdicts.VERDICTS` of each reply.
-        filters: Of the list.
-    """
-
-    about: Mapping[str, Mapping[str, Any]]
-    files: Mapping[str, Rows]
-    starts: Mapping[str, int]
-    ids: NDArray[np.str_]
-    values: list[float]
-    verdicts: list[int]
-    filters: Mapping[str, Filter]
-
-    def of_row(self, row: int) -> tuple[str, int]:
-        """Return the evaluation of a reply in the list, and its row there."""
-        name = [name for name, start in self.starts.items() if start <= row][-1]
-        return name, row - self.starts[name]
-
-    def place_of(self, name: str, sample: str) -> int | None:
-        """Return the row of a sample's reply in an evaluation, None where it was not asked."""
-        start = self.starts[name]
-        found = np.flatnonzero(self.ids[start : start + len(self.files[name])] == np.str_(sample))
-        return int(found[0]) if len(found) else None
+    stamp: str
+    questions: Questions
+    listing: Listing
 
 
 class EvaluationBrowser(Browser):
-    """An evaluation's folder; replies are read when they are looked at."""
+    """An evaluation's folder; its replies are in memory, its samples are read when they are looked at."""
 
     kind = "evaluation"
 
     def __init__(
         self, folder: Path, store: Store, videos: str | Path | None = None, data: str | Path | None = None
     ) -> None:
-        """Read the numbers of all replies, and find the dataset.
+        """Read the replies, and find the dataset.
 
         Args:
             folder: The evaluation.
@@ -88,23 +58,22 @@ class EvaluationBrowser(Browser):
         """
         self.folder = folder
         self._lock = threading.Lock()
-        self._loaded: tuple[str, _Stored] | None = None
+        self._held: _Loaded | None = None
         self._result: tuple[str, Payload] | None = None
-        settings = next((dict(one.get("settings") or {}) for one in self._stored().about.values()), {})
+        stored = _read(folder)
+        settings = next((one.settings for one in stored.values()), {})
         place, digest = data or settings.get("dataset_path"), str(settings.get("dataset", ""))
         self._samples, self._missing = find_samples(place, digest)
         self._media: Media | None = self._samples.media(store, videos) if self._samples is not None else None
         self._decoder = Decoder()
 
     def about(self) -> dict[str, Any]:
-        """Return title and tabs; the list begins with the replies of the evaluation that leads."""
-        stored = self._stored()
+        """Return title and tabs."""
         tabs = (
             Tab(name="result", label="Result", form="page"),
-            Tab(name="replies", label="Replies", form="list", count=len(stored.ids), noun="replies"),
+            Tab(name=LIST, label="Questions", form="list", count=len(self._loaded().questions.ids), noun=LIST),
         )
-        leading = {"evaluation": words(_leading(stored.about))} if len(stored.about) > 1 else {}
-        return described(self.folder.resolve().name, tabs, {"replies": leading})
+        return described(self.folder.resolve().name, tabs, {})
 
     def stamp(self) -> str:
         """Return size and time of `results.json`."""
@@ -115,50 +84,26 @@ class EvaluationBrowser(Browser):
         return f"{told.st_size} {told.st_mtime_ns}"
 
     def listing(self, tab: str) -> Listing:
-        """Return the replies."""
-        if tab != "replies":
+        """Return the questions."""
+        if tab != LIST:
             raise no_tab(tab, self.kind)
-        stored = self._stored()
-        values = np.array(stored.values, np.float64)
-        sorts = {"as asked": None, "lowest score first": np.argsort(values, kind="stable")}
-        return Listing(
-            size=len(stored.ids),
-            line=lambda row: _line(stored, row),
-            search=lambda said: _search(stored, self._samples, said),
-            filters=stored.filters,
-            sorts=sorts | {"highest score first": np.argsort(-values, kind="stable")},
-        )
+        return self._loaded().listing
 
     def item(self, tab: str, key: str) -> str:
-        """Return a reply as HTML: its sample, then what everybody else wrote about it."""
-        name, _, number = key.rpartition(":")
-        stored = self._stored()
-        if (
-            tab != "replies"
-            or name not in stored.files
-            or not number.isdigit()
-            or int(number) >= len(stored.files[name])
-        ):
-            raise RequestError(f"{self.folder} has no reply {key[:80]!r}")
-        first = _row(stored, name, int(number))
-        sample = self._samples.named(first.id) if self._samples is not None else None
-        floors = {other for other, told in stored.about.items() if told.get("variant") == "none"}
-        replies = [_reply(name, first, sample, is_floor=name in floors)]
-        for other in (one for one in stored.files if one != name):
-            if (place := stored.place_of(other, first.id)) is not None:
-                replies.append(_reply(other, _row(stored, other, place), sample, is_floor=other in floors))
-        if sample is None or self._samples is None:
-            return bare(first.id, replies, note=self._missing)
-        return exhibit(sample, self._samples.sources.get(sample.source), replies=replies, sealed=False)
+        """Return a question as HTML with all replies to it."""
+        questions = self._loaded().questions
+        if tab != LIST or not any(key in rows for rows in questions.replies.values()):
+            raise RequestError(f"{self.folder} has no question {key[:80]!r}")
+        return questions.item(key, bare_media=self._missing)
 
     def page(self, tab: str) -> Payload:
         """Return the measures of all evaluations."""
         if tab != "result":
             raise no_tab(tab, self.kind)
-        now = self.stamp()
-        if self._result is None or self._result[0] != now:
-            shown = about_results(self.folder, results.read(self.folder))
-            self._result = (now, replace(shown, limits=(self._missing,) if self._missing else ()))
+        held = self._loaded()
+        if self._result is None or self._result[0] != held.stamp:
+            shown = about_results(self.folder, held.questions.stored)
+            self._result = (held.stamp, replace(shown, limits=(self._missing,) if self._missing else ()))
         return self._result[1]
 
     def picture(self, key: str, part: int, place: int, *, large: bool = False) -> bytes:
@@ -168,88 +113,66 @@ class EvaluationBrowser(Browser):
             raise RequestError(f"sample {key[:80]!r} is not at hand")
         return self._decoder.picture(sample, self._media, part, place, large=large)
 
-    def _stored(self) -> _Stored:
+    def _loaded(self) -> _Loaded:
         with self._lock:
             now = self.stamp()
-            if self._loaded is None or self._loaded[0] != now:
-                self._loaded = (now, _load(self.folder))
-            return self._loaded[1]
+            if self._held is None or self._held.stamp != now:
+                questions = self._questions(_read(self.folder))
+                self._held = _Loaded(now, questions, self._listing(questions))
+            return self._held
+
+    def _questions(self, stored: Mapping[str, Evaluation]) -> Questions:
+        found = decide(stored)
+        return Questions(
+            stored=stored,
+            shown=compared(stored, leading(stored, found), found),
+            names=naming.titles(stored),
+            sample=(lambda name: None) if self._samples is None else self._samples.named,
+            sources={} if self._samples is None else self._samples.sources,
+        )
+
+    def _listing(self, questions: Questions) -> Listing:
+        """Return the list with the filters and orders of the page."""
+        ids = questions.ids
+        needs = class_of(told_of(self.folder), ids)
+        choices = [*questions.choices(ids), *([needs] if needs else [])]
+        return Listing(
+            size=len(ids),
+            line=lambda row: Line(**questions.row(ids[row])),
+            search=lambda said: self._matching(questions, said),
+            filters={
+                one.name: Column(one.label, one.values, np.array(one.codes, np.int32), is_minor=one.is_minor)
+                for one in choices
+                if len(one.values) > 1
+            },
+            sorts={
+                label: None if order is None else np.array(order, np.int64)
+                for label, order in questions.sorts(ids).items()
+            },
+        )
+
+    def _matching(self, questions: Questions, said: str) -> Mask:
+        """Return the questions that hold the words, or a reply to which does."""
+        words = said.casefold()
+        rows = [questions.replies[name] for name in questions.shown]
+        found = np.array(
+            [
+                words in one.casefold() or any(words in r[one].reply.casefold() for r in rows if one in r)
+                for one in questions.ids
+            ],
+            np.bool_,
+        )
+        if self._samples is not None:
+            asked, places = self._samples.matching(said), self._samples.rows_by_id
+            found |= np.array([one in places and bool(asked[places[one]]) for one in questions.ids], np.bool_)
+        return found
 
 
-def _load(folder: Path) -> _Stored:
-    about = read_json(folder / "results.json").get("evaluations")
-    if not isinstance(about, dict) or not about:
-        raise RequestError(f"{folder}: no evaluation in results.json: run `reelgym eval` again")
-    files = {name: Rows([folder / f"replies-{Path(name).name}.parquet"]) for name in about}
-    starts: dict[str, int] = {}
-    ids: list[str] = []
-    values: list[float] = []
-    found_verdicts: list[int] = []
-    who, probe, ended, facets = Coder(), Coder(), Coder(), dict[str, Coder]()
+def _read(folder: Path) -> dict[str, Evaluation]:
     try:
-        for name, rows in files.items():
-            starts[name] = len(ids)
-            taken = about[name].get("probe") or "nothing"
-            for told in rows.scan(["id", "valid", "value", "stop", "facets"]):
-                row = len(ids)
-                ids.append(told["id"])
-                values.append(float(told["value"]))
-                found_verdicts.append(verdicts.place_of(valid=told["valid"], value=told["value"]))
-                who.add(row, words(name))
-                probe.add(row, str(taken).replace("_", " "))
-                ended.add(row, _ENDED.get(told["stop"], str(told["stop"])))
-                for facet, value in json.loads(told["facets"]).items():
-                    facets.setdefault(facet, Coder()).add(row, value)
+        stored = results.read(folder)
     except DAMAGE as error:
         raise damaged(folder, error) from None
-    found: dict[str, Column] = {
-        "evaluation": who.column("Replies of", len(ids)),
-        "verdict": Column("Verdict", verdicts.VERDICTS, np.array(found_verdicts, np.int32)),
-        "probe": probe.column("Taken away", len(ids)),
-        "ended": ended.column("Ended", len(ids)),
-        **{f"facet.{n}": replace(one.column(words(n), len(ids)), is_minor=True) for n, one in sorted(facets.items())},
-    }
-    filters: dict[str, Filter] = {name: one for name, one in found.items() if len(one.values) > 1}
-    return _Stored(about, files, starts, np.array(ids, np.str_), values, found_verdicts, filters)
-
-
-def _line(stored: _Stored, row: int) -> Line:
-    name, place = stored.of_row(row)
-    verdict = verdicts.VERDICTS[stored.verdicts[row]]
-    return Line(
-        key=f"{name}:{place}",
-        title=str(stored.ids[row]),
-        note=words(name),
-        tags=((verdict, verdicts.DRAWN[verdict]),),
-        figure=f"{stored.values[row]:.2f}",
-    )
-
-
-def _search(stored: _Stored, samples: Samples | None, said: str) -> Mask:
-    """Return the replies that hold the words, or whose sample does."""
-    found = [rows.matching(said, ["id", "reply"]) for rows in stored.files.values()]
-    out = np.concatenate(found)
-    if samples is not None:
-        asked, rows = samples.matching(said), samples.rows_by_id
-        out |= np.array([name in rows and bool(asked[rows[name]]) for name in stored.ids.tolist()], np.bool_)
-    return out
-
-
-def _row(stored: _Stored, name: str, place: int) -> Row:
-    try:
-        return row_from_record(stored.files[name].row(place))
-    except DAMAGE as error:
-        raise damaged(Path(f"replies-{name}.parquet"), error) from None
-
-
-def _reply(name: str, row: Row, sample: Sample | None, *, is_floor: bool) -> Reply:
-    role: Role = "floor" if is_floor else _ROLES.get(name, "plain")
-    return verdicts.reply(row, sample, label=words(name), role=role)
-
-
-def _leading(about: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the evaluation whose replies are shown first: the trained model's, or the best without a probe."""
-    plain = [name for name, one in about.items() if one.get("probe") is None and one.get("variant") != "none"]
-    if "after" in plain:
-        return "after"
-    return max(plain or about, key=lambda name: float(about[name]["scores"]["value"]["mean"]))
+    if not stored:
+        raise RequestError(f"{folder}: no evaluation in results.json: run `reelgym eval` again")
+    return stored
