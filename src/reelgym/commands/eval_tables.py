@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from reelgym.evaluation.speakers import Manners
     from reelgym.evaluation.spec import Benchmark
 
+MOST_COLUMNS = 6
+"""Metrics beside each other; a benchmark with more has several tables."""
+
 
 def scores(benchmark: Benchmark | None, found: Dataset, made: dict[str, Evaluation]) -> None:
     """Print every result: a benchmark's own metrics, or the score of a dataset's samples."""
@@ -114,23 +117,32 @@ def _show(benchmark: Benchmark, found: Dataset, made: dict[str, Evaluation]) -> 
     """Print every metric beside chance and floors, and say what is missing."""
     from reelgym.evaluation.questions import partial
 
-    names = [metric.name for metric in benchmark.metrics]
-    first = next(iter(made.values())).metrics
-    rows = [("chance", *(_percent(first.get(name, {}).get("chance")) for name in names), "", "", "")]
-    for label, one in made.items():
-        cells = [_cell(one.metrics.get(name)) for name in names]
-        strict = _percent(one.mean("read_strictly").mean)
-        unread, cut = (_percent(one.mean(rate).mean) for rate in ("invalid", "cut_off"))
-        fitted = " (fitted to the answers)" if one.settings.get("fitted") else ""
-        rows.append((label.replace("_", " ") + fitted, *cells, unread, strict, cut))
+    names = [metric.name for metric in benchmark.metrics if any(metric.name in one.metrics for one in made.values())]
     title = f"{benchmark.title}: {len(next(iter(made.values())))} questions"
-    table(title, ("", *names, "unreadable", "read strictly", "cut off"), rows)
+    for start in range(0, len(names), MOST_COLUMNS):
+        _metrics_table(title if start == 0 else "", names[start : start + MOST_COLUMNS], made)
+    rows = []
+    for label, one in made.items():
+        rates = (one.mean("invalid").mean, one.mean("read_strictly").mean, one.mean("cut_off").mean)
+        rows.append((_label(label, one), *map(_percent, rates)))
+    table("", ("", "unreadable", "read strictly", "cut off"), rows)
     for line in found.quarantine[:5]:
         say(f"left out: {line['path']}: {line['reason']}")
     if missing := partial(benchmark, found):
         say(f"partial, not to be compared: {missing}; all lines in {found.path / 'quarantine.jsonl'}")
     for note in benchmark.notes:
         say(f"note: {note}")
+
+
+def _metrics_table(title: str, names: Sequence[str], made: dict[str, Evaluation]) -> None:
+    first = next(iter(made.values())).metrics
+    chances = [("chance", *(_percent(first.get(name, {}).get("chance")) for name in names))]
+    rows = [(_label(label, one), *(_cell(one.metrics.get(name)) for name in names)) for label, one in made.items()]
+    table(title, ("", *names), chances + [row for row in rows if any(row[1:])])
+
+
+def _label(name: str, one: Evaluation) -> str:
+    return name.replace("_", " ") + (" (fitted to the answers)" if one.settings.get("fitted") else "")
 
 
 def _cell(metric: dict[str, Any] | None) -> str:
