@@ -69,6 +69,17 @@ def test_a_completion_without_segments_may_take_no_credit() -> None:
     assert without[:3] == with_last[:3]
 
 
+def test_a_segment_that_was_not_written_may_be_answered_for_by_all_that_was() -> None:
+    # Row 1 lacks its observation (n = 4, R has 3, one token outside), row 3 has no segment at all.
+    bare = SEGMENTS.clone()
+    bare[1, 0] = R
+    plain = PAGRPO().advantages(SCORES, bare, MASK).tolist()
+    owed = PAGRPO(missing="all").advantages(SCORES, bare, MASK).tolist()
+    close([plain[1]], [[4 / 3 * A_R[1]] * 3 + [0] * 3])
+    close([owed[1]], [[4 / 3 * A_R[1] + A_P[1]] * 3 + [A_P[1]] + [0] * 2])
+    assert [owed[row] for row in (0, 2, 3)] == [plain[row] for row in (0, 2, 3)]
+
+
 def test_without_separation_every_trained_token_carries_the_sum() -> None:
     wanted = [[(A_P[row] + A_R[row]) * float(on) for on in MASK[row]] for row in range(4)]
     close(advantages(credit="all"), wanted)
@@ -134,7 +145,7 @@ def test_with_one_segment_it_is_grpo_to_the_last_bit(seed: int, kl_coef: float, 
     segments = torch.zeros(members, tokens, dtype=torch.int64)
     scores = torch.rand(members, 1, generator=draw, dtype=torch.float64)
     logs = [-2 * torch.rand(members, tokens, generator=draw) for _ in range(3)]
-    for other in (PAGRPO(cross=cross), PAGRPO(credit="all"), PAGRPO(average="completion")):
+    for other in (PAGRPO(cross=cross), PAGRPO(credit="all"), PAGRPO(average="completion"), PAGRPO(missing="all")):
         plain, ours = GRPO().advantages(scores, segments, mask), other.advantages(scores, segments, mask)
         assert torch.equal(plain, ours)
         first = GRPO().loss(*logs, plain, mask, kl_coef=kl_coef)
@@ -158,5 +169,7 @@ def test_a_segment_s_reward_moves_no_token_of_another(seed: int) -> None:
 def test_settings_outside_their_range_name_what_is_allowed() -> None:
     with pytest.raises(RequestError, match="cross=-1"):
         PAGRPO(cross=-1)
+    with pytest.raises(RequestError, match="pa_grpo missing 'last'"):
+        PAGRPO(missing="last")  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="pa_grpo average 'token'"):
         PAGRPO(average="token")  # type: ignore[arg-type]

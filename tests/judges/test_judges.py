@@ -158,7 +158,7 @@ def test_the_endpoint_judge_sees_the_key_and_no_pixel_and_logs_its_verdicts(tmp_
 def test_a_judge_that_never_ends_its_verdict_is_asked_once_more_and_then_the_declared_fallback_decides() -> None:
     with serving(lambda body, before: Said("It is, it is, and", finish="length")) as server:
         (silent,) = judge(server.url).judge(cases("dark blue"))
-        assert (silent.score, silent.counts) == (None, {"fallback": 0.0, "unanswered": 0.0})
+        assert (silent.score, silent.counts) == (None, {"fallback": 0.0, "unanswered": 0.0, "leak": 0.0})
         assert len(server.bodies) == 2
         (decided,) = judge(server.url, fallback=TextMatchJudge()).judge(cases("dark blue"))
         assert (decided.score, decided.counts["fallback"]) == (1.0, 1.0)
@@ -178,6 +178,17 @@ def test_a_blind_judge_must_find_the_answer_itself() -> None:
         assert [verdict.score for verdict in found] == [1.0, 0.0]
         held = Asked(url=server.url, model="m", blind=True).open(None)
         assert held.judge(cases("a dark one"))[0].score == 1.0
+
+
+def test_a_runs_judge_is_not_asked_about_an_observation_that_states_an_answer(tmp_path: Path) -> None:
+    with serving(lambda body, before: Said("It says so. <judgement>yes</judgement>")) as server:
+        held = Asked(url=server.url, model="m", log=str(tmp_path / "log.jsonl"))
+        stated, seen = held.open(None).judge(cases("The correct answer is B.", "a dark hand"))
+        assert (stated.score, stated.counts["leak"], seen.score, seen.counts["leak"]) == (0.0, 1.0, 1.0, 0.0)
+        assert len(server.bodies) == 1 and "states an answer" in (tmp_path / "log.jsonl").read_text(encoding="utf-8")
+        # As published, the judge alone decides.
+        (taken,) = replace(held, leaks=False).open(None).judge(cases("The correct answer is B."))
+        assert (taken.score, taken.counts["leak"]) == (1.0, 0.0)
 
 
 def about(kind: str, answer: str) -> Sample:

@@ -150,11 +150,11 @@ def test_videop2r_s_ablations_are_one_switch_each() -> None:
     }
     full = videop2r(**given)  # type: ignore[arg-type]
     assert (full.config, full.algorithm, full.variant) == (PAPER, PAGRPO(), "videop2r")
-    assert full.rubric == process_rubric() and full.judge is not None
+    assert full.rubric == process_rubric(metric="auto") and full.judge is not None
     ablations: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         "without perception": ({"perception": False}, {"algorithm": GRPO(), "judge": None}),
         "without reasoning": ({"reasoning": False}, {}),
-        "without length": ({"length": False}, {"rubric": process_rubric(length=False)}),
+        "without length": ({"length": False}, {"rubric": process_rubric(length=False, metric="auto")}),
         "without separation": ({"separation": "none"}, {"algorithm": PAGRPO(credit="all"), "rubric": full.rubric}),
     }
     for switch, changed in ablations.values():
@@ -162,6 +162,22 @@ def test_videop2r_s_ablations_are_one_switch_each() -> None:
         assert (other.config, other.data, other.variant) == (full.config, full.data, full.variant)
         assert all(getattr(other, name) == value for name, value in changed.items())
         assert other.rubric != full.rubric or other.algorithm != full.algorithm
+
+
+def test_windows_are_settings_of_both_recipes_and_reach_the_rewards() -> None:
+    assert process_rubric(windows={"observation": (320, 321), "think+answer": (0, 9)}).score(GROUP).tolist() == [
+        [2.0, 2.0],
+        [1.7, 1.0],
+        [1.0, 2.0],
+        [0.75, 2.0],
+    ]
+    given = {"model": "Qwen/Qwen2.5-VL-7B-Instruct", "data": "qa"}
+    windows = {"observation_tokens": (1, 2), "reasoning_tokens": (3, 4)}
+    wanted = {"observation": (1, 2), "think+answer": (3, 4)}
+    asked = videop2r(**given, **windows, judge_url="http://j", judge_model="m")  # type: ignore[arg-type]
+    assert asked.rubric == process_rubric(windows=wanted, metric="auto")
+    assert process_mvp(**given, **windows, untried=True).rubric == process_rubric(windows=wanted)  # type: ignore[arg-type]
+    assert process_mvp(**given, length=False, untried=True).rubric == process_rubric(length=False)  # type: ignore[arg-type]
 
 
 def test_videop2r_says_what_it_lacks() -> None:

@@ -39,6 +39,15 @@ def test_accuracy_is_the_task_s_score_or_a_part_of_it() -> None:
     assert (Accuracy().label, Accuracy("exact").label) == ("accuracy", "accuracy_exact")
 
 
+def test_accuracy_may_be_the_papers_own_metric_where_a_task_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def score(reply: str, sample: object) -> SimpleNamespace:
+        return SimpleNamespace(value=1.0, parts={"published": 0.25} if "3" in reply else {})
+
+    monkeypatch.setattr(tasks, "get", lambda name: SimpleNamespace(score=score))
+    assert Accuracy("auto").score(group([tagged(3), tagged(4)]))[:, 0].tolist() == [0.25, 1.0]
+    assert Accuracy("auto").label == "accuracy"
+
+
 def test_an_unknown_part_is_told_with_those_that_exist() -> None:
     with pytest.raises(RequestError, match="unknown part of task 'none' 'exct'; did you mean 'exact'"):
         Accuracy("exct").score(group([tagged(1)]))

@@ -15,6 +15,7 @@ from reelgym.errors import RequestError, unknown
 AVERAGES = ("segment", "completion")
 CREDITS = ("own", "all")
 ELSEWHERE = ("last", "none")
+MISSING = ("none", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +32,9 @@ class PAGRPO(GRPO):
     is GRPO's. With one segment n_i = n_ik, and everything is GRPO's to the last bit.
 
     Reference: Jiang et al., VideoP2R, arXiv 2511.11113, equations 5 to 7. The paper leaves open how tokens are
-    averaged, what a completion without segments gets, and the constant beside the deviation: `average`, `elsewhere` and
-    `eps`. It prints the divergence inside the sum over segments; here it is counted once, and S times `kl_coef` is the
-    other reading. `cross` is ours.
+    averaged, what a completion without segments gets, who answers for a segment that was not written, and the constant
+    beside the deviation: `average`, `elsewhere`, `missing` and `eps`. It prints the divergence inside the sum over
+    segments; here it is counted once, and S times `kl_coef` is the other reading. `cross` is ours.
 
     Attributes:
         average: `segment`: the mean over each segment's tokens, then the sum over segments; `completion`: the mean over
@@ -43,6 +44,9 @@ class PAGRPO(GRPO):
         cross: Share of the last segment's advantage that the tokens of the others take too, at least 0.
         elsewhere: What a completion without any scored segment takes: the `last` segment's advantage on all its
             tokens, or `none`.
+        missing: Who takes the advantage of a segment that a completion lacks beside others: nobody (`none`: the
+            equations to the letter, under which no token learns that an observation was left out), or `all` of its
+            trained tokens, on top of their own.
     """
 
     name: ClassVar[str] = "pa_grpo"
@@ -50,6 +54,7 @@ class PAGRPO(GRPO):
     credit: Literal["own", "all"] = "own"
     cross: float = 0.0
     elsewhere: Literal["last", "none"] = "last"
+    missing: Literal["none", "all"] = "none"
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
@@ -58,6 +63,7 @@ class PAGRPO(GRPO):
             ("average", self.average, AVERAGES),
             ("credit", self.credit, CREDITS),
             ("elsewhere", self.elsewhere, ELSEWHERE),
+            ("missing", self.missing, MISSING),
         ):
             if given not in known:
                 raise unknown(f"pa_grpo {kind}", given, known)
@@ -69,13 +75,22 @@ class PAGRPO(GRPO):
         values = self.normalise(scores)
         if self.credit == "all":
             return spread(values.sum(1, keepdim=True), torch.zeros_like(segments), mask)
+        owed = _unwritten(values, segments, mask)
         if self.cross:
             values = torch.cat([values[:, :-1] + self.cross * values[:, -1:], values[:, -1:]], 1)
         if self.elsewhere == "last":
             bare = ~((segments >= 0) & mask).any(1, keepdim=True)
             segments = torch.where(bare, values.shape[1] - 1, segments)
         credit = spread(values, segments, mask)
-        return credit if self.average == "completion" else credit * _shares(segments, mask, values.shape[1])
+        if self.average == "segment":
+            credit = credit * _shares(segments, mask, values.shape[1])
+        return credit + owed * mask if self.missing == "all" else credit
+
+
+def _unwritten(values: Tensor, segments: Tensor, mask: Tensor) -> Tensor:
+    """Return (G, 1) float32: the advantages of the segments that a completion lacks; 0 where it has none at all."""
+    there = torch.stack([((segments == k) & mask).any(1) for k in range(values.shape[1])], 1)
+    return (values * (there.any(1, keepdim=True) & ~there)).sum(1, keepdim=True).float()
 
 
 def _shares(segments: Tensor, mask: Tensor, columns: int) -> Tensor:

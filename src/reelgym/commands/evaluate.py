@@ -51,7 +51,8 @@ def evaluate(
     rollouts: process.Rollouts = 8,
     text_model: TextModel = None,
     prompt: Annotated[
-        str, typer.Option(metavar="auto|direct|tagged|both", help="auto: the run's own, else both.")
+        str,
+        typer.Option(metavar="auto|both|NAME", help="auto: the run's own, else both direct and tagged; videop2r, ..."),
     ] = "auto",
     split: Annotated[str, typer.Option(help="train, test or all.")] = "test",
     limit: Annotated[int, typer.Option(help="At most so many samples, whole videos first; 0 for all.")] = 0,

@@ -20,6 +20,7 @@ from reelgym import tasks
 from reelgym.data.messages import Clip, Message, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import WorkError
+from reelgym.judges.leaks import leak
 from reelgym.rewards.perception import Case, Judge, JudgeConfig, Verdict
 from reelgym.rollout.chat import KEY_ENV, Chat, ChatRequest, Endpoint, Reply
 from reelgym.rollout.paid import Journal
@@ -91,6 +92,7 @@ class EndpointJudge:
         blind: bool = False,
         threshold: float = 0.6,
         max_tokens: int = 512,
+        leaks: bool = False,
         fallback: Judge | None = None,
         log: str | Path | None = None,
     ) -> None:
@@ -101,11 +103,13 @@ class EndpointJudge:
             blind: Whether it judges without the right answer.
             threshold: What the task must give its own answer, where it is blind.
             max_tokens: Cap of its reply.
+            leaks: Whether observations that state an answer (`judges.leaks`) are worth 0, unasked and counted.
             fallback: Who decides where no verdict comes.
             log: File that every verdict is appended to.
         """
         self.chat, self.blind = chat, blind
         self._threshold, self._max_tokens, self._fallback, self._log = threshold, max_tokens, fallback, log
+        self._leaks = leaks
         self._lock = threading.Lock()
 
     @property
@@ -126,11 +130,15 @@ class EndpointJudge:
     def one(self, case: Case) -> Verdict:
         """Return the verdict on one observation.
 
-        Its counts say whether the fallback decided (`fallback`), and whether a verdict is wanting because the endpoint
-        did not answer, which asking again may mend (`unanswered`).
+        Its counts say whether the fallback decided (`fallback`), whether a verdict is wanting because the endpoint did
+        not answer, which asking again may mend (`unanswered`), and whether the observation states an answer (`leak`).
         """
         if case.observation is None or not case.observation.strip():
             return _verdict(0.0, "no observation")
+        if self._leaks and (why := leak(case.observation, case.sample)):
+            verdict = _verdict(0.0, f"the observation states an answer: {why}", stated=True)
+            self._note(case, verdict)
+            return verdict
         request = self._request(case)
         reply = self.chat.ask(request, self.step)
         said = self.read(reply.text) if reply.outcome == "ok" else None
@@ -191,8 +199,11 @@ class EndpointJudge:
             raise WorkError(f"cannot write {self._log} ({error.strerror}): make room, then repeat") from error
 
 
-def _verdict(score: float | None, reason: str, *, fallback: bool = False, unanswered: bool = False) -> Verdict:
-    return Verdict(score, reason, {"fallback": float(fallback), "unanswered": float(unanswered)})
+def _verdict(
+    score: float | None, reason: str, *, fallback: bool = False, unanswered: bool = False, stated: bool = False
+) -> Verdict:
+    counts = {"fallback": fallback, "unanswered": unanswered, "leak": stated}
+    return Verdict(score, reason, {name: float(value) for name, value in counts.items()})
 
 
 def _own_answer(text: str, sample: Sample) -> Score | None:
@@ -213,6 +224,8 @@ class Asked(JudgeConfig):
         retries: Further attempts of a request that failed.
         timeout_seconds: Longest time for one attempt.
         blind: Whether it judges without the right answer.
+        leaks: Whether observations that state an answer are worth 0 and are not asked about. Ours: to a judge that
+            knows the key such an observation suffices.
         max_tokens: Cap of its reply.
         fallback: Who decides where no verdict comes: `none` (perception then does not apply) or `text-match`.
         journal: File that keeps every reply, so that no question is paid twice; none where empty.
@@ -227,6 +240,7 @@ class Asked(JudgeConfig):
     retries: int = 6
     timeout_seconds: float = 120.0
     blind: bool = False
+    leaks: bool = True
     max_tokens: int = 512
     fallback: Literal["none", "text-match"] = "none"
     journal: str = ""
@@ -247,6 +261,7 @@ class Asked(JudgeConfig):
         return EndpointJudge(
             Chat(at, Journal(self.journal) if self.journal else None),
             blind=self.blind,
+            leaks=self.leaks,
             max_tokens=self.max_tokens,
             fallback=TextMatchJudge() if self.fallback == "text-match" else None,
             log=self.log or None,

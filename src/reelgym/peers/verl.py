@@ -59,6 +59,7 @@ class Settings:
         perception: Whether the observation has a reward of its own; without it use verl's `grpo`.
         reasoning: Whether think and answer have one.
         length: Whether lengths within VideoP2R's windows are paid.
+        metric: What an answer is paid by, as for the recipe `videop2r`.
         judge_url: Base address of the judge's endpoint; empty: an observation suffices where it holds the answer's
             words (`TextMatchJudge`), which is for trying out.
         judge_model: The model there.
@@ -68,12 +69,14 @@ class Settings:
         credit: Whose tokens take which advantage.
         cross: Share of the reasoning's advantage that observation tokens take too.
         elsewhere: What a completion without segments takes.
+        missing: Who takes the advantage of a segment that was not written.
         eps: Added to the deviation of a group.
     """
 
     perception: bool = True
     reasoning: bool = True
     length: bool = True
+    metric: str = "auto"
     judge_url: str = ""
     judge_model: str = ""
     blind_judge: bool = False
@@ -81,6 +84,7 @@ class Settings:
     credit: Literal["own", "all"] = "own"
     cross: float = 0.0
     elsewhere: Literal["last", "none"] = "last"
+    missing: Literal["none", "all"] = "none"
     eps: float = 1e-4
 
     def __post_init__(self) -> None:
@@ -105,13 +109,12 @@ class Settings:
 
     def rubric(self) -> Rubric:
         """Return what is paid."""
-        return process_rubric(perception=True, reasoning=self.reasoning, length=self.length)
+        return process_rubric(reasoning=self.reasoning, length=self.length, metric=self.metric)
 
     def algorithm(self) -> PAGRPO:
         """Return the credit."""
-        return PAGRPO(
-            average=self.average, credit=self.credit, cross=self.cross, elsewhere=self.elsewhere, eps=self.eps
-        )
+        shared = ("average", "credit", "cross", "elsewhere", "missing", "eps")
+        return PAGRPO(**{name: getattr(self, name) for name in shared})
 
     def judge(self) -> Judge:
         """Return who decides what observations are worth."""

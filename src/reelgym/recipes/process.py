@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -49,39 +49,57 @@ TRIED = 96
 """Gold observations that a reader is tried on. Ours."""
 
 Separation = Literal["segments", "none"]
+Window = tuple[int, int]
+"""Fewest and most tokens, both included."""
 
 
-def segment_reward(accuracy: Expression, of: str, *, length: bool) -> Sum:
+def segment_reward(accuracy: Expression, of: str, *, window: Window | None) -> Sum:
     """Return accuracy + format + length of one segment (VideoP2R, arXiv 2511.11113, equation 5).
 
     Args:
         accuracy: Of the segment, in [0, 1] or below 0 where it is corrected for chance.
         of: `observation` or `think+answer`.
-        length: Whether a length within the segment's window earns 0.2 where accuracy and format are both above 0.
+        window: The length that earns 0.2 where accuracy and format are both above 0; None for no such reward.
     """
     form = SegmentFormat(of)
     terms: tuple[Expression, ...] = (accuracy, form)
-    if length:
-        paid = Rescale(Length(*WINDOWS[of], of), LENGTH_PAY)
+    if window is not None:
+        paid = Rescale(Length(*window, of), LENGTH_PAY)
         terms = (*terms, Gate(Gate(paid, form), accuracy))
     return Sum(terms)
 
 
-def process_rubric(*, perception: bool = True, reasoning: bool = True, length: bool = True) -> Rubric:
+def process_rubric(
+    *,
+    perception: bool = True,
+    reasoning: bool = True,
+    length: bool = True,
+    windows: Mapping[str, Window] = WINDOWS,
+    metric: str = "value",
+) -> Rubric:
     """Return VideoP2R's rubric, whole or without one of its parts.
 
     Without perception it is the process-agnostic one: accuracy, format of the whole reply and length of the reasoning,
     on all tokens. Without reasoning only the observation is scored.
+
+    Args:
+        perception: Whether the observation has a reward.
+        reasoning: Whether think and answer have one.
+        length: Whether lengths within `windows` are paid.
+        windows: The window of each segment in tokens.
+        metric: The part of the task's score that is the accuracy of an answer, as for `Accuracy`.
     """
+    paying: Mapping[str, Window] = windows if length else {}
+    right = Accuracy(metric)
     if not perception and not reasoning:
         raise RequestError("perception=false and reasoning=false leave no reward: keep one of them")
     if not perception:
-        form, paid = Format("tagged"), Rescale(Length(*WINDOWS[REASONING], REASONING), LENGTH_PAY)
-        whole: tuple[Expression, ...] = (Accuracy(), form)
-        return Rubric(expression=Sum((*whole, Gate(Gate(paid, form), Accuracy())) if length else whole))
-    columns = {OBSERVATION: segment_reward(Perception(), OBSERVATION, length=length)}
+        form, paid = Format("tagged"), Rescale(Length(*windows[REASONING], REASONING), LENGTH_PAY)
+        whole: tuple[Expression, ...] = (right, form)
+        return Rubric(expression=Sum((*whole, Gate(Gate(paid, form), right)) if length else whole))
+    columns = {OBSERVATION: segment_reward(Perception(), OBSERVATION, window=paying.get(OBSERVATION))}
     if reasoning:
-        columns[REASONING] = segment_reward(Accuracy(), REASONING, length=length)
+        columns[REASONING] = segment_reward(right, REASONING, window=paying.get(REASONING))
     return Rubric(expression=Stack(tuple(columns), tuple(columns.values())))
 
 
@@ -129,6 +147,9 @@ def videop2r(
     perception: bool = True,
     reasoning: bool = True,
     length: bool = True,
+    observation_tokens: Window = WINDOWS[OBSERVATION],
+    reasoning_tokens: Window = WINDOWS[REASONING],
+    metric: str = "auto",
     separation: Separation = "segments",
     cross: float = 0.0,
     seed: int = 0,
@@ -148,6 +169,9 @@ def videop2r(
         perception: False: without perception reward, which is process-agnostic GRPO (the paper's ablation).
         reasoning: False: without reasoning reward (ablation).
         length: False: without length reward (ablation). The windows fit long chains, so `tiny` never has it.
+        observation_tokens: Fewest and most tokens of an observation whose length is paid.
+        reasoning_tokens: The same of think and answer.
+        metric: What an answer is paid by: `auto` is the papers' own metric where the task has it, else its value.
         separation: `none`: both rewards on all tokens (ablation).
         cross: Share of the reasoning's advantage that observation tokens take too (ours).
         seed: Of order, sampling and rendered videos.
@@ -169,7 +193,13 @@ def videop2r(
         data=train,
         eval_data=test,
         variant="tagged" if tiny else "videop2r",
-        rubric=process_rubric(perception=perception, reasoning=reasoning, length=length and not tiny),
+        rubric=process_rubric(
+            perception=perception,
+            reasoning=reasoning,
+            length=length and not tiny,
+            windows={OBSERVATION: observation_tokens, REASONING: reasoning_tokens},
+            metric=metric,
+        ),
         algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
         judge=Asked(judge_url, judge_model, blind=blind_judge, journal=kept) if perception else None,
         config=config,
@@ -185,6 +215,9 @@ def process_mvp(
     untried: bool = False,
     perception: bool = True,
     reasoning: bool = True,
+    length: bool = True,
+    observation_tokens: Window = WINDOWS[OBSERVATION],
+    reasoning_tokens: Window = WINDOWS[REASONING],
     separation: Separation = "segments",
     cross: float = 0.0,
     seed: int = 0,
@@ -203,6 +236,9 @@ def process_mvp(
         untried: Whether to go on with a reader that was never tried: gold observations are known for the world alone.
         perception: Whether the observation is rewarded; without it this is plain GRPO with format.
         reasoning: Whether think and answer are rewarded.
+        length: Whether lengths are; `tiny`, whose chains are short, never has it.
+        observation_tokens: Fewest and most tokens of an observation whose length is paid.
+        reasoning_tokens: The same of think and answer.
         separation: `segments`: each reward on its own tokens; `none`: both on all tokens.
         cross: Share of the reasoning's advantage that observation tokens take too.
         seed: Of order, sampling and rendered videos.
@@ -219,7 +255,12 @@ def process_mvp(
         policy=model,
         data=train,
         eval_data=test,
-        rubric=process_rubric(perception=perception, reasoning=reasoning, length=chosen != "tiny"),
+        rubric=process_rubric(
+            perception=perception,
+            reasoning=reasoning,
+            length=length and chosen != "tiny",
+            windows={OBSERVATION: observation_tokens, REASONING: reasoning_tokens},
+        ),
         algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
         judge=Reader(max_tokens=config.max_completion_tokens) if perception else None,
         gold=Later(_gold, "test", *proving.TEST, seed) if perception and not data else None,

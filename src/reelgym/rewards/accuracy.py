@@ -21,7 +21,8 @@ class Accuracy(Reward):
     Limits: reads the last turn only.
 
     Attributes:
-        part: `value` for the score itself, or the name of one of its parts (`exact`, `selection`, `order`, ...).
+        part: `value` for the score itself, the name of one of its parts (`exact`, `selection`, `order`, ...), or
+            `auto`: the metric of the papers where the task has it (`published`), else the score itself.
     """
 
     name: ClassVar[str] = "accuracy"
@@ -30,7 +31,7 @@ class Accuracy(Reward):
     @property
     def label(self) -> str:
         """Return `accuracy`, or `accuracy_PART`."""
-        return self.name if self.part == "value" else f"{self.name}_{self.part}"
+        return self.name if self.part in ("value", "auto") else f"{self.name}_{self.part}"
 
     def score(self, group: Group) -> Scores:
         """Return (G, 1); a fault of the scorer is raised as it is.
@@ -42,8 +43,11 @@ class Accuracy(Reward):
 
     def _value(self, group: Group, member: Trajectory) -> float:
         score = tasks.get(group.sample.task).score(member.reply, group.sample)
-        if self.part == "value":
+        part = self.part
+        if part == "auto":
+            part = "published" if "published" in score.parts else "value"
+        if part == "value":
             return float(score.value)
-        if self.part not in score.parts:
-            raise unknown(f"part of task {group.sample.task!r}", self.part, ["value", *score.parts])
-        return float(score.parts[self.part])
+        if part not in score.parts:
+            raise unknown(f"part of task {group.sample.task!r}", part, ["auto", "value", *score.parts])
+        return float(score.parts[part])
