@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from reelgym.data.messages import Clip, Image, Message
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.synthesis import inspect, merge, synthesize
-from reelgym.synthesis.run import side
+from reelgym.synthesis.run import side, sides
 from reelgym.synthesis.structure import checked, leaders, moved, read_structure, survey_specs, times_of, told
 from reelgym.tasks.mvp import MVPConfig
 from reelgym.video import FrameSpec, write_mp4
@@ -128,6 +129,35 @@ def test_one_run_two_workers_and_merged_shards_give_the_same_bytes(made: Path, c
     merge(names, made.parent / "merged")
     synthesize([copies], made.parent / "two", config=CONFIG, per_video=2, split_share=0.5, workers=2)
     assert bytes_of(made.parent / "merged") == bytes_of(made) == bytes_of(made.parent / "two")
+
+
+def test_so_many_contents_are_held_out_whatever_their_order_and_copies_with_them() -> None:
+    leaders = {name: name for name in "abcdef"} | {"copy": "b"}
+    for count in (1, 2, 5):
+        found = sides(settings := {"split": None, "split_share": 0.2, "holdout": count}, leaders)
+        assert len({leaders[name] for name, where in found.items() if where == "test"}) == count
+        assert found["copy"] == found["b"]
+        assert found == sides(settings, dict(reversed(leaders.items())))
+    assert set(sides(settings | {"holdout": 9}, leaders).values()) == {"test"}
+    # The next one held out joins those before it.
+    held = [
+        {name for name, where in sides(settings | {"holdout": n}, leaders).items() if where == "test"}
+        for n in range(1, 7)
+    ]
+    assert all(a < b for a, b in pairwise(held))
+
+
+def test_shards_hold_out_what_one_run_does(copies: Path, tmp_path: Path) -> None:
+    same = {"config": CONFIG, "per_video": 2, "workers": 1, "holdout": 1}
+    names = [tmp_path / f"s{number}" for number in (1, 2)]
+    for number, folder in enumerate(names, 1):
+        synthesize([copies], folder, **same, shard=f"{number}/2")
+    merge(names, tmp_path / "merged")
+    synthesize([copies], tmp_path / "whole", **same)
+    assert bytes_of(tmp_path / "merged") == bytes_of(tmp_path / "whole")
+    found = read_dataset(tmp_path / "whole")
+    assert len([one for one in found.sources if one.split == "test"]) == 2  # A video and its copy.
+    assert found.split("train") and all(one.id.startswith("mvp-test-") for one in found.split("test"))
 
 
 def test_the_audit_stands_in_the_manifest_and_structure_with_the_sources(made: Path) -> None:

@@ -94,7 +94,7 @@ def cot(
         fallback=fallback,
     )
     found = read_dataset(dataset)
-    samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
+    samples = ask.subset(ask.of_split(found, split), limit, seed)
     if dry_run:
         return _estimated(estimate(samples, endpoint=writer, judge=judge, config=config), as_json)
     if out is None:

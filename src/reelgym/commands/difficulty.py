@@ -54,7 +54,7 @@ def difficulty(
         raise RequestError(f"--temperature {temperature:g} must be above 0: greedy replies are all the same")
     variants = ask.prompts(prompt, model)
     found = read_dataset(dataset)
-    samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
+    samples = ask.subset(ask.of_split(found, split), limit, seed)
     policy = models.load(model)
     about = About(
         model=model,

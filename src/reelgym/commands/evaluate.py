@@ -105,7 +105,7 @@ def evaluate(
     with Bars() as bars, ExitStack() as held:
         found, benchmark = _questions(questions, folder, data=data, videos=videos, frames=frames, bars=bars)
         media = found.media(frame_store(store, store_limit), videos)
-        samples = ask.subset(found.samples if split == "all" else found.split(split), limit, seed)
+        samples = ask.subset(ask.of_split(found, split), limit, seed)
         lacking = _lacking(found) if Path(questions).is_file() else ""
         is_cut = benchmark is not None or Path(questions).is_file()
         samples = budgeted(samples, frames, seed) if frames and not is_cut else samples

@@ -60,6 +60,9 @@ def synth(
     ] = None,
     store_limit: Most = None,
     test_share: Annotated[float, typer.Option(help="Share of the videos held out as test, by content.")] = 0.2,
+    holdout: Annotated[
+        int | None, typer.Option(metavar="N", help="Hold out so many videos instead; for few videos.")
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -73,7 +76,7 @@ def synth(
         "task": task,
         "config": task_settings(task, [*_sized(size, task, settings or []), *(settings or [])]),
         "fps": _rate(fps),
-        **{"per_video": per_video, "seed": seed, "split_share": test_share},
+        **{"per_video": per_video, "seed": seed, "split_share": test_share, "holdout": holdout},
         **{"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard},
         **{"avoid": None if avoid is None else [name for name in avoid.split(",") if name]},
         **{"audit": None if audit == "mark" else audit},
@@ -173,8 +176,22 @@ def _made(made: Manifest, as_json: bool) -> None:
     table("", ("what", "count"), [(name, str(count)) for name, count in made.counts.items()])
     if made.tally is not None:
         table("", (), made.tally.rows())
+    say(_one_sided(made))
     typer.echo(f"digest: {made.digest}")
     typer.echo(f"next: reelgym inspect {made.path}")
+
+
+def _one_sided(made: Manifest) -> str:
+    """Return what to do where chance put all videos on one side; nothing where they lie on both, or were to."""
+    settings = made.manifest["settings"]
+    asked = settings["split"] is not None or settings["shard"] is not None or settings["split_share"] in (0, 1)
+    empty = [name for name in ("train", "test") if not made.counts[name]]
+    if asked or not empty:
+        return ""
+    remedy = "give --holdout 1 and another --out" if made.counts["sources"] > 1 else "give more videos"
+    return (
+        f"no video fell to {empty[0]}, of {made.counts['sources']}: to have some to train on and some to test, {remedy}"
+    )
 
 
 def _estimated(found: dict[str, Any], as_json: bool) -> None:

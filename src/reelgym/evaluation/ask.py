@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from reelgym.data.dataset import Dataset
 from reelgym.data.sample import Sample
 from reelgym.data.templates import INSTRUCTIONS
 from reelgym.errors import RequestError, unknown
@@ -20,6 +21,24 @@ from reelgym.tasks.base import MediaReader
 VARIANTS = ("direct", "tagged")
 
 
+def of_split(found: Dataset, split: str) -> tuple[Sample, ...]:
+    """Return the samples of a split, `train` or `test`, or of `all`.
+
+    Raises:
+        RequestError: There is no such split, or nothing in it.
+    """
+    if split not in ("train", "test", "all"):
+        raise unknown("split", split, ("train", "test", "all"))
+    samples = found.samples if split == "all" else found.split(split)
+    if not samples:
+        counts = ", ".join(f"{len(found.split(name))} {name}" for name in ("train", "test"))
+        raise RequestError(
+            f"{found.path} has no sample in split {split!r} ({counts}): make it again with "
+            "`reelgym synth ... --holdout 1`, which holds out so many videos, or give --split all, held out or not"
+        )
+    return samples
+
+
 def subset(samples: Sequence[Sample], limit: int, seed: int = 0) -> list[Sample]:
     """Return at most `limit` samples, a seeded choice that takes whole videos as long as they fit; 0 returns all.
 
@@ -27,7 +46,7 @@ def subset(samples: Sequence[Sample], limit: int, seed: int = 0) -> list[Sample]
         RequestError: There are no samples.
     """
     if not samples:
-        raise RequestError("no samples in this split: try --split all, or make a dataset of more videos")
+        raise RequestError("no samples to ask: give a dataset or table that holds at least one")
     if not 0 < limit < len(samples):
         return list(samples)
 

@@ -86,7 +86,9 @@ def _dataset(path: str, split: str, limit: int, seed: int) -> Data:
     found = read_dataset(path)
     samples = list(found.samples if split == "all" else found.split(split))
     if not samples:
-        raise RequestError(f"{path} holds no samples of split {split!r}: it has {found.manifest['counts']}")
+        counts = ", ".join(f"{len(found.split(name))} {name}" for name in ("train", "test"))
+        remedy = "make it again of two or more videos with `reelgym synth ... --holdout 1`, which holds out so many"
+        raise RequestError(f"{path} holds no samples of split {split!r} ({counts}): {remedy}")
     if 0 < limit < len(samples):
         places = np.random.default_rng(seed).choice(len(samples), limit, replace=False)
         samples = [samples[place] for place in sorted(places)]

@@ -79,7 +79,7 @@ OBSERVED_TOKENS = 1024
 """Cap of a completion that holds an observation, for the sizes that are no toys."""
 
 PUZZLES = {
-    "tiny": proving.PUZZLE,
+    "tiny": proving.OWN,
     "3b-24gb": MVPConfig(frames=16, hidden=3, distractors=3, max_pixels=128 * 28 * 28),
     "7b-80gb": MVPConfig(frames=16, hidden=3, distractors=3, max_pixels=128 * 28 * 28),
     "paper": MVPConfig(frames=16, hidden=3, distractors=3, max_pixels=128 * 28 * 28),

@@ -34,8 +34,9 @@ PUZZLE = MVPConfig(
 )
 """Eight frames a second apart, three of them hidden, two look-alikes, one token per frame. Ours."""
 
-OWN = replace(PUZZLE, kappa=None, gap=None)
-"""The same for a user's own files, whose frames differ less or more: the threshold is found for each."""
+OWN = replace(PUZZLE, kappa=None, gap=None, against="all")
+"""The same for a user's own files, whose frames differ less or more: the threshold is found for each. Frames are
+compared with all kept ones, since real scenes come back to what they showed, and a puzzle's frames must all differ."""
 
 SCENES = Settings(speed=(1.2, 1.7), curve=0.05, distractors=(0, 2), pan=(0.0, 0.02), texture=(0.0, 5.0))
 """What the embedded models are trained and measured on. Ours."""

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from reelgym.data.dataset import Source
-from reelgym.data.sample import Split
 from reelgym.synthesis.audit import Audit, Rule
+from reelgym.synthesis.run import sides
 from reelgym.synthesis.structure import leaders, moved
 
 Row = dict[str, str]
@@ -30,22 +30,19 @@ class Finish:
         self,
         sources: Iterable[Source],
         rows: Callable[[], Iterable[Row]],
-        side: Callable[[str], Split],
-        *,
-        rule: Rule | None = None,
+        settings: Mapping[str, Any],
     ) -> None:
         """Look at all rows once, and once more where the rule may leave some out.
 
         Args:
             sources: In order.
             rows: Gives the rows anew at each call, in the order of their sources.
-            side: The split of an identity that shows what no other does.
-            rule: None marks.
+            settings: Of the run, see `run.sides`; its `audit` is the rule, None marks.
         """
         self._rows = rows
         found = list(sources)
-        sides = {name: side(leader) for name, leader in leaders({s.identity: s.fingerprint for s in found}).items()}
-        self._sides = {source.identity: source.split for source in found} | sides
+        rule: Rule | None = settings["audit"]
+        self._sides = sides(settings, leaders({source.identity: source.fingerprint for source in found}))
         self.sources = [replace(source, split=self._sides[source.identity]) for source in found]
         self._audit = Audit(rule or "mark")
         self.audit: dict[str, Any] = {}

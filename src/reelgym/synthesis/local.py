@@ -56,6 +56,7 @@ def synthesize(
     engine: str = "local",
     split_share: float = 0.2,
     split: Split | None = None,
+    holdout: int | None = None,
     sample: float | None = None,
     max_hours: float | None = None,
     limit: int | None = None,
@@ -91,6 +92,8 @@ def synthesize(
         split_share: Share of the sources held out as `test`, chosen by the hash of their content; videos that show the
             same lie on one side.
         split: Puts all sources on one side instead.
+        holdout: How many contents to hold out instead, where there are few: those with the smallest hashes. They may
+            change with the folder, so it is for one dataset, and not for labels and puzzles of one video.
         sample: Share of the files to open, chosen by the hash of seed, relative name and size.
         max_hours: Takes files in the order of that hash up to so many hours; the first one always.
         limit: Takes whole videos in the order of that hash up to so many samples.
@@ -116,7 +119,8 @@ def synthesize(
     """
     folder = Path(out)
     choice = {"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard}
-    wanted: dict[str, Any] = choice | {"split_share": split_share, "split": split, "avoid": avoid, "audit": audit}
+    wanted: dict[str, Any] = choice | {"split_share": split_share, "split": split, "holdout": holdout}
+    wanted |= {"avoid": avoid, "audit": audit}
     settings = resolve(task, config, fps, per_video=per_video, seed=seed, **wanted)
     listing = list_inputs(inputs, seed)
     settings["inputs"], settings["identity"] = listing.fingerprint, listing.scheme(identity)

@@ -6,7 +6,6 @@ import hashlib
 import heapq
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from reelgym.errors import RequestError
 from reelgym.synthesis.finish import Finish, source_of
 from reelgym.synthesis.journal import Journal, claimed, clean
 from reelgym.synthesis.local import Manifest, finished, made
-from reelgym.synthesis.run import side
 from reelgym.synthesis.shards import parse_shard
 from reelgym.synthesis.write import INPUTS, write_inputs
 
@@ -54,8 +52,7 @@ def merge(
         ended = Finish(
             sources,
             lambda: heapq.merge(*(part.rows() for part in parts), key=source_of),
-            partial(side, settings),
-            rule=settings["audit"],
+            settings,
         )
         # Each list is in order of paths, so that equal ones keep the order of one run.
         inputs = heapq.merge(*(part.lines(INPUTS) for part in parts), key=_BY_PATH)

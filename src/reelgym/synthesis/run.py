@@ -241,12 +241,34 @@ def raise_fault(result: Mapping[str, Any]) -> None:
 
 
 def side(settings: Mapping[str, Any], identity: str) -> Split:
-    """Return the split of a source: by the hash of its content, so that no copy can lie on the other side."""
+    """Return the split of a source: by the hash of its content, so that no copy can lie on the other side.
+
+    Under `holdout` it is provisional: which are first takes all sources, see `sides`.
+    """
     forced: Split | None = settings["split"]
     if forced is not None:
         return forced
-    drawn = int(hashlib.sha256(f"split {identity}".encode()).hexdigest()[:13], 16) / 16**13
-    return "test" if drawn < settings["split_share"] else "train"
+    return "test" if _drawn(identity) < settings["split_share"] else "train"
+
+
+def sides(settings: Mapping[str, Any], leaders: Mapping[str, str]) -> dict[str, Split]:
+    """Return the split of every source of a whole dataset.
+
+    Args:
+        settings: `holdout`, where given, is how many contents are `test`: those whose hashes are smallest, the same for
+            any order of files or shards. Otherwise each has the `side` of its own content.
+        leaders: Every identity with the one that stands for all that show the same.
+    """
+    count: int | None = settings.get("holdout")
+    if count is None:
+        return {name: side(settings, leader) for name, leader in leaders.items()}
+    held = sorted(set(leaders.values()), key=lambda leader: (_drawn(leader), leader))[:count]
+    return {name: "test" if leader in held else "train" for name, leader in leaders.items()}
+
+
+def _drawn(identity: str) -> float:
+    """Return a number in [0, 1) that the content decides."""
+    return int(hashlib.sha256(f"split {identity}".encode()).hexdigest()[:13], 16) / 16**13
 
 
 def cut_job(settings: Mapping[str, Any], entry: Entry, identity: str) -> dict[str, Any]:

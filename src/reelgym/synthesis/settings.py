@@ -73,6 +73,7 @@ def resolve(
     seed: int = 0,
     split_share: float = 0.2,
     split: Split | None = None,
+    holdout: int | None = None,
     sample: float | None = None,
     max_hours: float | None = None,
     limit: int | None = None,
@@ -91,7 +92,7 @@ def resolve(
         raise RequestError(f"config={config!r}: for several tasks give settings by task, {{'mvp': {{'hidden': 3}}}}")
     configs = (config or {}) if several else {next(iter(weights)): config}
     named = {name: _task(name, configs.get(name), fps) | {"weight": weight} for name, weight in weights.items()}
-    _check(per_video=per_video, split_share=split_share, split=split)
+    _check(per_video=per_video, split_share=split_share, split=split, holdout=holdout)
     _check_choice(sample, max_hours, limit)
     if audit not in (None, *RULES):
         raise RequestError(f"audit={audit!r}: one of {', '.join(RULES)}")
@@ -99,7 +100,14 @@ def resolve(
         parse_shard(shard)
         if limit is not None:
             raise RequestError("limit counts samples of the whole run, which one shard cannot know: leave out one")
-    plain = {"tasks": named, "per_video": per_video, "seed": seed, "split_share": split_share, "split": split}
+    plain = {
+        "tasks": named,
+        "per_video": per_video,
+        "seed": seed,
+        "split_share": split_share,
+        "split": split,
+        "holdout": holdout,
+    }
     plain |= {"sample": sample, "max_hours": max_hours, "limit": limit, "shard": shard}
     plain |= {"avoid": None if avoid is None else checked(avoid), "audit": audit}
     return dict(json.loads(json.dumps(plain)))
@@ -121,13 +129,18 @@ def _task(name: str, config: Any, fps: float | str | None) -> dict[str, Any]:
     return {"version": made.version, "config": settings, "fps": rate}
 
 
-def _check(*, per_video: int, split_share: float, split: str | None) -> None:
+def _check(*, per_video: int, split_share: float, split: str | None, holdout: int | None) -> None:
     if per_video < 1:
         raise RequestError(f"per_video={per_video}: ask for at least 1 sample per video")
     if not 0 <= split_share <= 1:
         raise RequestError(f"split_share={split_share} is outside [0, 1]: give the share held out as test")
     if split not in (None, "train", "test"):
         raise RequestError(f"split={split!r}: train, test or None")
+    if holdout is not None and (holdout < 1 or split is not None):
+        both = "" if split is None else f" beside split={split!r}"
+        raise RequestError(
+            f"holdout={holdout}{both}: give how many videos to hold out as test, at least 1, and no split"
+        )
 
 
 def _check_choice(sample: float | None, max_hours: float | None, limit: int | None) -> None:

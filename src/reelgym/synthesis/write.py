@@ -35,7 +35,7 @@ def write(folder: Path, run: Run, listing: Listing) -> dict[str, Any]:
     if run.settings["shard"] is not None:
         write_inputs(folder, lines)
         return write_rows(folder, _rows(run, used), sources, quarantine, manifest)
-    whole = Finish(sources, lambda: _rows(run, used), run.side, rule=run.settings["audit"])
+    whole = Finish(sources, lambda: _rows(run, used), run.settings)
     write_inputs(folder, map(whole.counted, lines))
     return write_rows(folder, whole.rows(), whole.sources, quarantine, manifest | {"audit": whole.audit})
 
