@@ -111,6 +111,7 @@ def test_what_is_not_answered_is_worth_less_than_chance() -> None:
     [
         ([0.04] * 20, True),  # Near enough to chance, however narrow the interval.
         ([0.06] * 20, False),
+        ([-0.06] * 20, False),
         ([1.0, -0.8] * 10, True),  # 0.1 from chance, with a margin of 1.96 * 0.92 / sqrt(20) = 0.4.
     ],
 )

@@ -65,6 +65,11 @@ def test_a_verdict_is_one_whole_yes_or_no(text: str, verdict: bool | None) -> No
     [
         ("The correct answer is B.", True),
         ("I see a hand. Option B.", True),
+        # No letter and no option by itself: the claim alone tells.
+        ("A hand moves, and the correct option is the darker one", True),
+        ("My answer must be the darker one of them", True),
+        ("Answer: the darker one", True),
+        ("It moves to the right, the answering machine blinks", False),
         ("It moves left. B", True),
         ("It is dark. Dark blue!", True),
         ("Based on the question, I need to notice that the hand is dark blue.", False),

@@ -19,6 +19,7 @@ from reelgym.data.trajectory import Group, Trajectory, Turn
 from reelgym.errors import RequestError
 from reelgym.recipes.process import PAPER, process_mvp, process_rubric, question_example, reader_example, videop2r
 from reelgym.rewards.perception import LEDGER, Verdict
+from reelgym.training.credit import segment_index
 from reelgym.video import FrameSpec
 
 SAMPLE = Sample(
@@ -95,6 +96,24 @@ def test_a_missing_segment_pays_nothing_for_it() -> None:
     turn = replace(bare.final, text=bare.final.text.replace("</observation>", ""))
     broken = replace(bare, turns=(turn,), ledger={LEDGER: Verdict(0.0, "no observation").to_json()})
     assert process_rubric().score(replace(GROUP, trajectories=(broken,)))[0].tolist() == [0.0, 2.2]
+
+
+def test_a_length_without_its_form_is_not_paid() -> None:
+    right = member(128, 320)
+    turn = replace(right.final, text=right.final.text.replace("</think>", ""))
+    # The answer is right and both lengths lie within their windows; think and answer lack their form.
+    assert process_rubric().score(replace(GROUP, trajectories=(replace(right, turns=(turn,)),)))[0].tolist() == [
+        2.2,
+        1.0,
+    ]
+
+
+def test_tokens_belong_to_the_column_that_names_their_segment_and_else_to_none() -> None:
+    turn = member(3, 6).final
+    assert segment_index([turn], ("observation", "think+answer")).tolist() == [[0] * 3 + [1] * 6]
+    assert segment_index([turn], ("observation",)).tolist() == [[0] * 3 + [-1] * 6]
+    assert segment_index([turn], ("answer", "observation")).tolist() == [[1] * 3 + [-1] * 3 + [0] * 3]
+    assert segment_index([turn], ("completion",)).tolist() == [[0] * 9]
 
 
 def test_each_switch_of_the_recipe_changes_its_own_setting() -> None:
