@@ -108,7 +108,7 @@ def headline(one: Evaluation, found: Decision, names: Mapping[str, str]) -> str:
     model, chance = naming.short(one.model), one.chance()
     beside = "" if chance is None else f" where guessing scores {percent(chance)}"
     if len(found.lines) < 2:
-        return f"{model} scores {spoken(build.sure(one.mean()))} on {len(one):,} questions{beside}."
+        return f"{model} scores {spoken(build.sure(one.mean()))} on {_counted(len(one), 'question')}{beside}."
     first, *others = found.lines
     who = {line.name: naming.short(line.model) for line in found.lines}
     who = who if len(set(who.values())) == len(who) else dict(names)
@@ -130,11 +130,15 @@ def asked(stored: Mapping[str, Evaluation], one: Evaluation, found: Decision) ->
     how = [f"at most {frames} frames of a clip" if frames else "", _prompts(stored)]
     how += [f"replies of at most {one.max_tokens} tokens" if one.max_tokens else ""]
     limit = f", a seeded subset of at most {settings['limit']}" if settings.get("limit") else ""
+    of = f"{_counted(len(one), 'question')} about {_counted(len(set(one.clusters)), 'video')}"
     return (
-        f"{' and '.join(models.values())} {'was' if len(models) == 1 else 'were'} asked {len(one):,} questions about "
-        f"{len(set(one.clusters)):,} videos ({what}{limit}): {', '.join(filter(None, how))}. A reply that cannot be "
-        "read, was refused or never came counts as wrong."
+        f"{' and '.join(models.values())} {'was' if len(models) == 1 else 'were'} asked {of} ({what}{limit}): "
+        f"{', '.join(filter(None, how))}. A reply that cannot be read, was refused or never came counts as wrong."
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def warnings(stored: Mapping[str, Evaluation], names: Mapping[str, str]) -> tuple[str, ...]:

@@ -29,7 +29,11 @@ def readings(stored: Mapping[str, Evaluation], lead: str, found: Decision) -> It
     low = {name: each for name, each in stored.items() if naming.is_floor(each) and not each.settings.get("fitted")}
     if low:
         best = max(low, key=lambda name: low[name].mean().mean)
-        where = "" if len(low[best]) == len(one) else f" on the {len(low[best]):,} questions that it can answer"
+        where = (
+            ""
+            if len(low[best]) == len(one)
+            else f" on the {len(low[best]):,} question{'s' * (len(low[best]) != 1)} that it can answer"
+        )
         yield f"The best floor, {naming.short(low[best].model)}, scores {percent(low[best].mean().mean)}{where}."
     if unread := one.mean("invalid").mean:
         yield f"{percent(unread)} of the replies of {model} could not be read; they count as wrong."

@@ -8,7 +8,7 @@ from reelgym.evaluation.results import Evaluation
 from reelgym.reports.build import words
 from reelgym.reports.payload import Table
 
-COLUMNS = ("", "Questions", "Frames", "Turns", "Tokens read", "Written", "Seconds", "Seconds a question")
+COLUMNS = ("", "Questions", "Frames", "Turns", "Tokens read", "Written", "Seconds", "Seconds each")
 
 
 def usage_table(evaluations: Mapping[str, Evaluation], names: Mapping[str, str] | None = None) -> Table | None:
