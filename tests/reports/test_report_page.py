@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from reelgym.errors import RequestError, WorkError
-from reelgym.reports import build, picture, puzzles, svg
+from reelgym.reports import build, puzzles, svg
 from reelgym.reports.page import number, render, verdict, write_page
 from reelgym.reports.payload import (
     Bar,
@@ -182,15 +182,17 @@ def test_a_curve_without_points_says_so() -> None:
     assert "no measurements" in svg.curves(Curves(title="t", series=(Series(label="a", points=()),)))
 
 
-def test_the_picture_is_one_svg_with_the_puzzle_and_the_bars(tmp_path: Path) -> None:
-    place = picture.write_picture(tmp_path / "picture.svg", page_example.payload(3))
-    root = ElementTree.fromstring(place.read_text("utf-8"))
+def test_the_picture_is_one_svg_with_the_puzzle_and_the_bars(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(repository / "scripts"))
+    import readme_picture as picture
+
+    root = ElementTree.fromstring(picture.of_page(page_example.payload(3)))
     texts = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "4 \u2192 1 \u2192 3" in texts and "Before" in texts and "After, blind" in texts
     assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) == 6 + 5
     assert texts.count("?") == 3
     with pytest.raises(RequestError, match="bars and at least one puzzle"):
-        picture.write_picture(tmp_path / "none.svg", EMPTY)
+        picture.of_page(EMPTY)
     with pytest.raises(RequestError, match="has no frames"):
         picture.draw(Puzzle(id="p"), Bars(title="t", bars=()))
 
@@ -261,7 +263,7 @@ def test_an_advantage_that_is_the_same_all_over_is_one_number() -> None:
 
 
 def test_reports_need_no_torch() -> None:
-    code = "import sys; sys.modules['torch'] = None; sys.modules['transformers'] = None; import reelgym.reports.picture"
+    code = "import sys; sys.modules['torch'] = None; sys.modules['transformers'] = None; import reelgym.reports.report"
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env={"PYTHONPATH": "src", "PATH": ""})
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelgym.scoring import PARTS, corrected, expected_reward, ordered_chance, ordered_parts
+from reelgym.scoring import PARTS, corrected, ordered_chance, ordered_parts
 from reelgym.scoring.ordered import largest_displacement
 
 SIZES = [(1, 1), (2, 2), (3, 0), (3, 2), (3, 3), (4, 2), (2, 5)]
@@ -66,21 +66,6 @@ def test_chance_for_two_of_four_by_hand() -> None:
 def test_chance_equals_the_mean_over_every_valid_reply(count: int, distractors: int, part: str) -> None:
     pool = count + distractors
     assert ordered_chance(count, pool)[part] == pytest.approx(loop_chance(count, pool, part), abs=1e-12)
-
-
-def test_chance_of_an_affine_reward_follows_from_its_parts() -> None:
-    chance = ordered_chance(3, 5)
-    paid = expected_reward(3, 5, lambda parts: 0.7 * parts["order"] - 2 * parts["position"] + 0.1)
-    assert paid == pytest.approx(0.7 * chance["order"] - 2 * chance["position"] + 0.1)
-
-
-def test_chance_of_a_clipped_reward_is_enumerated_and_not_clipped_afterwards() -> None:
-    def reward(parts: object) -> float:
-        return max(0.0, corrected(parts["selection"], 0.6))  # type: ignore[index]
-
-    every = [ordered_parts(reply, (1, 2, 3), 5) for reply in permutations(range(1, 6), 3)]
-    assert expected_reward(3, 5, reward) == pytest.approx(sum(map(reward, every)) / 60)
-    assert expected_reward(3, 5, reward) > 0.0
 
 
 def test_parts_of_one_reply_by_hand() -> None:

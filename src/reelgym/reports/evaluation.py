@@ -60,20 +60,19 @@ def told_of(folder: Path) -> dict[str, Any]:
     return read_json(path) if path.is_file() else {}
 
 
-def about_results(folder: Path, stored: Mapping[str, Evaluation], *, seed: int = 0) -> Payload:
+def about_results(folder: Path, stored: Mapping[str, Evaluation]) -> Payload:
     """Return what stored evaluations say together, without any single question.
 
     Args:
         folder: That they are of.
         stored: By name.
-        seed: Of the tests between models.
 
     Raises:
         RequestError: There are none.
     """
     if not stored:
         raise RequestError(f"{folder}: no evaluation in results.json: run `reelgym eval` again")
-    names, found = naming.titles(stored), decide(stored, seed=seed)
+    names, found = naming.titles(stored), decide(stored)
     lead = leading(stored, found)
     one, before = stored[lead], stored.get("before") if lead == "after" else None
     blind = next((each for each in probes_of(lead, stored).values() if each.probe == "blind"), None)

@@ -39,10 +39,10 @@ class Gallery:
         self._media, self._bytes = media, 0
         self._taken: dict[Clip | Image, tuple[Frame, ...]] = {}
 
-    def fill(self, samples: Iterable[Sample], most: int = MOST_QUESTIONS) -> None:
-        """Take the pictures of samples in their order, of at most `most` and as long as they fit."""
+    def fill(self, samples: Iterable[Sample]) -> None:
+        """Take the pictures of samples in their order, of at most `MOST_QUESTIONS` and as long as they fit."""
         for sample in samples:
-            if self._media is None or len(self.shown) >= most or self._bytes >= MOST_BYTES:
+            if self._media is None or len(self.shown) >= MOST_QUESTIONS or self._bytes >= MOST_BYTES:
                 return
             try:
                 for part in parts_of(sample):

@@ -115,7 +115,7 @@ def aspect(frame: Frame) -> float:
         return round(image.width / image.height, 3)
 
 
-def number(value: float | None, digits: int = 2) -> str:
+def number(value: float | None) -> str:
     """Return a plain number, a true minus sign before it where negative; a dash where there is none.
 
     >>> number(-0.5)
@@ -123,7 +123,7 @@ def number(value: float | None, digits: int = 2) -> str:
     """
     if value is None or math.isnan(value):
         return "\N{EN DASH}"
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def asset(name: str) -> str:

@@ -21,7 +21,7 @@ _LABEL = 60
 """Letters of a label at most; longer words before a part are a question and no label."""
 
 SHOWN_PIXELS = 112
-"""Short side of the frames on a page."""
+"""Frames are decoded anew at the whole multiple of the size a model sees whose short side is nearest to this."""
 
 
 def puzzle(
@@ -29,9 +29,7 @@ def puzzle(
     media: MediaReader | None,
     replies: Sequence[Reply] = (),
     *,
-    kind: str = "",
     note: str = "",
-    side: int = SHOWN_PIXELS,
 ) -> Puzzle:
     """Return a puzzle from its sample: context clips, candidate pool, right order, replies.
 
@@ -40,18 +38,15 @@ def puzzle(
             one.
         media: Turns a part into (F, H, W, 3) pixels; None leaves the frames out.
         replies: What was written about it.
-        kind: What to filter by; the sample's facet `kind` where not given.
         note: One line under the title.
-        side: Frames are decoded anew at a whole multiple of the model's size whose short side is about this, in
-            pixels, so that a reader sees more than a tiny model does.
     """
     parts = [part for message in sample.messages for part in message.parts]
-    show = None if media is None else _pictures(media, side)
+    show = None if media is None else _pictures(media)
     found = gap_of(sample, show)
     strips = () if found else tuple(_strips(parts, show))
     return replace(
         found or Puzzle(id=sample.id, strips=strips, answer=indices(sample.answer) or ()),
-        kind=kind or str(sample.facets.get("kind", "")),
+        kind=str(sample.facets.get("kind", "")),
         question=" ".join("".join(_words_of(part) for part in parts).split()),
         replies=tuple(replies),
         note=note,
@@ -76,12 +71,12 @@ def gap_of(sample: Sample, show: Pictures | None) -> Puzzle | None:
     return Puzzle(id=sample.id, before=before, after=after, candidates=candidates, answer=answer)
 
 
-def _pictures(media: MediaReader, side: int) -> Pictures:
+def _pictures(media: MediaReader) -> Pictures:
     """Return what decodes a part and holds its frames as images; those of a clip with their times."""
 
     def show(part: Clip | Image) -> tuple[Frame, ...]:
         times = part.times if isinstance(part, Clip) else (None,)
-        pixels = media(_larger(part, side))
+        pixels = media(_larger(part))
         return tuple(Frame(image=encode(one), seconds=at) for one, at in zip(pixels, times, strict=True))
 
     return show
@@ -211,12 +206,12 @@ def indices(parsed: Any) -> tuple[int, ...] | None:
     return None
 
 
-def _larger(part: Clip | Image, side: int) -> Clip | Image:
+def _larger(part: Clip | Image) -> Clip | Image:
     """Return the part at a whole multiple of its size; one without an exact size, or a probe's, stays as it is."""
     size = part.spec.size
     if size is None or part.video == GREY:
         return part
-    times = max(1, round(side / min(size)))
+    times = max(1, round(SHOWN_PIXELS / min(size)))
     return replace(part, spec=part.spec.resized((size[0] * times, size[1] * times)))
 
 

@@ -18,7 +18,7 @@ from reelgym.evaluation.results import Evaluation, Row
 from reelgym.reports import naming, verdicts
 from reelgym.reports.build import words
 from reelgym.reports.folders import Shelf
-from reelgym.reports.gallery import MOST_QUESTIONS, Gallery, order
+from reelgym.reports.gallery import Gallery, order
 from reelgym.reports.payload import Book, Choice, Reply
 from reelgym.reports.puzzles import Pictures
 from reelgym.reports.viewer.columns import Coder, Column
@@ -152,19 +152,18 @@ class Questions:
         return sorts
 
 
-def book(questions: Questions, shelf: Shelf, *, where: str, most: int = MOST_QUESTIONS) -> Book:
+def book(questions: Questions, shelf: Shelf, *, where: str) -> Book:
     """Return every question with all replies to it.
 
     Args:
         questions: Of some evaluations.
         shelf: Their samples, as far as they are at hand.
         where: The folder that `reelgym view` shows, for the pictures that are not in the page.
-        most: Questions with pictures.
     """
     asked, ids = len(questions.ids), questions.ids[:MOST_LISTED]
     disagree = [one for one in ids if _agreement(one, questions.shown, questions.replies) == DISAGREE]
     gallery = Gallery(shelf.media)
-    gallery.fill(order([shelf.samples[one] for one in ids if one in shelf.samples], disagree), most)
+    gallery.fill(order([shelf.samples[one] for one in ids if one in shelf.samples], disagree))
     choices = list(questions.choices(ids))
     if 0 < len(gallery.shown) < len(ids):
         framed = ["in this page" if one in gallery.shown else "not" for one in ids]

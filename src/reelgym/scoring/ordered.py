@@ -6,7 +6,7 @@ the nearest published rewards, named in `ordered_parts`, and the default is ours
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations, permutations
 from math import perm
@@ -75,25 +75,6 @@ def largest_displacement(count: int, pool: int) -> int:
     missed = min(count, pool - count)
     moves = sorted((abs(count - 1 - 2 * place) for place in range(count)), reverse=True)
     return missed * count + sum(moves[: count - missed])
-
-
-def expected_reward(count: int, pool: int, reward: Callable[[Mapping[str, float]], float]) -> float:
-    """Return the exact mean of a reward over all (K+l)!/l! valid replies: what a guesser earns.
-
-    Distractors are interchangeable to every measure, so replies that differ only in which distractors they hold are
-    scored once and weighted. Works for any reward of the parts, also one that clips or gates.
-
-    Args:
-        count: K, frames to choose.
-        pool: K + l, candidates.
-        reward: From the raw parts of one reply to a number.
-
-    >>> round(expected_reward(3, 5, lambda parts: 2 * parts["order"] - 1), 3)
-    -0.7
-    """
-    truth = tuple(range(1, count + 1))
-    total = sum(weight * reward(ordered_parts(reply, truth, pool)) for reply, weight in _replies(count, pool))
-    return total / perm(pool, count)
 
 
 @lru_cache(maxsize=64)

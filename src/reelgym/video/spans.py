@@ -14,6 +14,15 @@ DARK = 24
 STILL = 2.0
 """Mean change of grey levels in every ninth of the picture up to which two frames count as the same. Ours."""
 
+SHORTEST = 3
+"""Frames that a stretch without change has at least. Ours."""
+
+SAME = 0.995
+"""Similarity of two frames (`GridDescriptor`) above which they are near-duplicates. Ours."""
+
+RETURNS = 100
+"""Views that come back, at most so many of a video."""
+
 Span = tuple[float, float]
 
 
@@ -35,43 +44,40 @@ def black_spans(frames: Frames) -> list[Span]:
     return _stretches(dark, frames.times)
 
 
-def static_spans(frames: Frames, *, shortest: int = 3) -> list[Span]:
-    """Return [start, stop) in seconds of the stretches in which no ninth of the picture changes.
+def static_spans(frames: Frames) -> list[Span]:
+    """Return [start, stop) in seconds of the stretches of `SHORTEST` frames and more in which no ninth changes.
 
     Args:
         frames: At a steady rate, any size.
-        shortest: Frames that a stretch has at least.
     """
     bright = luma(frames.pixels)
-    if len(bright) < shortest:
+    if len(bright) < SHORTEST:
         return []
     still = _blocks(np.abs(np.diff(bright, axis=0))).max(axis=1) <= STILL
     spans, start = [], 0
     for place in range(1, len(bright) + 1):
         if place < len(bright) and still[place - 1]:
             continue
-        if place - start >= shortest:
+        if place - start >= SHORTEST:
             spans.append((float(frames.times[start]), _end(place, frames.times)))
         start = place
     return spans
 
 
-def returning(frames: Frames, *, threshold: float = 0.995, limit: int = 100) -> list[tuple[float, float]]:
-    """Return (time, earlier time) of views that come back after something else was seen, at most `limit`.
+def returning(frames: Frames) -> list[tuple[float, float]]:
+    """Return (time, earlier time) of views that come back after something else was seen: the first `RETURNS`.
 
     Args:
         frames: At a steady rate, any size.
-        threshold: Similarity of two frames (`GridDescriptor`) above which they are near-duplicates.
-        limit: Of what is returned, earliest first.
     """
     rows = GridDescriptor().describe(frames.pixels)
     found: list[tuple[float, float]] = []
     for place in range(2, len(rows)):
-        alike = rows[:place] @ rows[place] > threshold
+        alike = rows[:place] @ rows[place] > SAME
         if alike[-1] or not alike.any():
             continue
         found.append((float(frames.times[place]), float(frames.times[int(np.argmax(alike))])))
-        if len(found) == limit:
+        if len(found) == RETURNS:
             break
     return found
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -150,18 +150,6 @@ def load_facts(video_path: str | Path) -> Facts:
     if written.get("identity") != _identity(path):
         raise RequestError(f"{path.with_suffix('.json')} belongs to another video than {path}; render it again")
     return Facts.from_json(written["facts"])
-
-
-def check_disjoint(a: Iterable[WorldVideo], b: Iterable[WorldVideo]) -> None:
-    """Hold that two sets of videos, such as two splits, share no content.
-
-    Raises:
-        WorkError: They do; the message names a file.
-    """
-    seen = {video.identity: video.path for video in a}
-    for video in b:
-        if video.identity in seen:
-            raise WorkError(f"{video.path} and {seen[video.identity]} have the same content; give another seed")
 
 
 def _run(orders: Sequence[_Order], workers: int) -> Iterator[tuple[int, WorldVideo]]:

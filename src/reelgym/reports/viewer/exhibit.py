@@ -48,7 +48,6 @@ def exhibit(
     *,
     replies: Sequence[Reply] = (),
     difficulty: Measured = (),
-    note: str = "",
     links: Sequence[tuple[str, str]] = (),
     sealed: bool = True,
     asides: Sequence[Reply] = (),
@@ -62,7 +61,6 @@ def exhibit(
         source: Its video, where known.
         replies: What was written about it.
         difficulty: How often models solve it.
-        note: A line under its title.
         links: (words, what is searched for when they are clicked).
         sealed: Whether the answer waits for a click.
         asides: Replies that are told in a line each: of probes and floors.
@@ -80,7 +78,6 @@ def exhibit(
         puzzle,
         title=source.path if source is not None else sample.source,
         eyebrow=f"{sample.task}, {sample.split}",
-        note=note,
         links=links,
         facets=[(words(name).lower(), _plain(value)) for name, value in sample.facets.items()],
         sealed=sealed,

@@ -33,17 +33,15 @@ class _Group(NamedTuple):
 class Rows:
     """The rows of some files, one after the other; made of their footers, so that it costs little to have one."""
 
-    def __init__(self, files: Sequence[Path], held: Sequence[str] | None = None) -> None:
+    def __init__(self, files: Sequence[Path]) -> None:
         """Read the footers.
 
         Args:
             files: In order.
-            held: The columns that `row` gives; None for all.
 
         Raises:
             RequestError: A file is missing or damaged.
         """
-        self._columns = held
         self._groups = [group for file in files for group in _groups(file)]
         self.starts = [0, *accumulate(group.rows for group in self._groups)]
         self._held: OrderedDict[int, pa.Table] = OrderedDict()
@@ -100,7 +98,7 @@ class Rows:
             if place in self._held:
                 self._held.move_to_end(place)
                 return self._held[place]
-        table = _read(self._groups[place], self._columns)
+        table = _read(self._groups[place], None)
         with self._lock:
             self._held[place] = table
             if len(self._held) > _HELD:

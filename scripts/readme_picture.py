@@ -1,18 +1,23 @@
-"""The one picture of the README: a puzzle above the bars of before and after, beside chance and the blind probe.
+"""Draws the one picture of the README: a puzzle above the bars of before and after, beside chance and the blind probe.
+
+    python scripts/readme_picture.py DEMO     # a folder of `reelgym demo`; writes docs/picture.svg
 
 A standalone SVG with its own style for light and dark: GitHub shows it as an image and runs no script in it.
 """
 
 from __future__ import annotations
 
+import argparse
+import tempfile
 from pathlib import Path
 
 from markupsafe import escape
 
-from reelgym.data.files import replacing
-from reelgym.errors import RequestError, WorkError
+from reelgym.errors import RequestError
 from reelgym.reports import svg
 from reelgym.reports.payload import Bars, Frame, Payload, Puzzle, data_uri
+from reelgym.reports.report import load
+from reelgym.video import Store
 
 WIDTH = 880
 TILE = 72
@@ -77,25 +82,16 @@ def draw(puzzle: Puzzle, bars: Bars) -> str:
     )
 
 
-def write_picture(path: str | Path, payload: Payload) -> Path:
-    """Write the picture of a page's first solved puzzle and its bars, and return its path.
+def of_page(payload: Payload) -> str:
+    """Return the picture of a page's first solved puzzle and its bars.
 
     Raises:
         RequestError: The payload has no bars, or no puzzle with frames.
-        WorkError: The disk refused.
     """
     shown = [puzzle for puzzle in payload.puzzles if puzzle.candidates and (puzzle.before or puzzle.after)]
     if payload.bars is None or not shown:
         raise RequestError("a picture needs a page with bars and at least one puzzle with frames")
-    chosen = next((puzzle for puzzle in shown if puzzle.solved), shown[0])
-    place = Path(path)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as temporary:
-            temporary.write_text(draw(chosen, payload.bars), encoding="utf-8")
-    except OSError as error:
-        raise WorkError(f"{place}: could not write the picture: {error.strerror or error}") from error
-    return place
+    return draw(next((puzzle for puzzle in shown if puzzle.solved), shown[0]), payload.bars)
 
 
 def _tile(frame: Frame | None, x: float, y: float, side: float) -> str:
@@ -122,3 +118,17 @@ def _heading(content: str, y: float) -> str:
 def _text(x: float, y: float, content: str, kind: str, anchor: str = "start") -> str:
     # A plain str: a Markup would escape the plain strings it is added to.
     return f'<text x="{x}" y="{y}" class="{kind}" text-anchor="{anchor}">{escape(content)}</text>'
+
+
+def main() -> None:
+    """Write the picture of a demo."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("demo", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("docs/picture.svg"))
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as cache:
+        asked.out.write_text(of_page(load(asked.demo, Store(cache))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
