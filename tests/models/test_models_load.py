@@ -210,7 +210,8 @@ def test_weights_that_are_missing_or_do_not_fit_are_not_invented(broken: Path) -
 @pytest.mark.parametrize("name", ["nonsense", "not/a/model/at/all", "/no/such/folder", "./nothing"])
 def test_a_name_that_is_nothing_is_told_in_one_line(name: str) -> None:
     with pytest.raises(
-        RequestError, match=r"give tiny, tiny-qwen3, tiny-internvl, a folder with config\.json, a run, or a hub name"
+        RequestError,
+        match=r"give tiny, tiny-qwen3, tiny-internvl, tiny-smolvlm, a folder with config\.json, a run, or a hub name",
     ) as e:
         models.load(name)
     assert "\n" not in str(e.value)

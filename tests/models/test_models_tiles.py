@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 import torch
 from model_prompts import FORMS, clip, media, messages, triangle_wave
-from transformers import AutoConfig, InternVLProcessor
+from model_prompts import image as picture
+from transformers import AutoConfig, InternVLProcessor, SmolVLMProcessor
 from transformers.models.got_ocr2 import image_processing_pil_got_ocr2 as got
+from transformers.models.smolvlm import processing_smolvlm
+from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 from reelgym import models
 from reelgym.data.messages import Message, Text
@@ -23,6 +27,7 @@ from reelgym.models.base import Policy, Prompt
 from reelgym.models.internvl import arrangement
 from reelgym.models.patches import patchify, unpatchify
 from reelgym.models.prompts import render
+from reelgym.models.smolvlm import words
 from reelgym.models.tiles import Tiled
 
 TILED = [name for name, family in tiny.FAMILIES.items() if issubclass(family, Tiled)]
@@ -49,7 +54,10 @@ def folder(tiled: Policy, saved: dict[str, Path], tmp_path: Path) -> Path:
 
 def wider(policy: Policy) -> Policy:
     """Return the policy with images of several tiles."""
-    return replace(policy, sizing=replace(policy.sizing, image_max_pixels=6 * policy.family.tile**2))
+    tile = policy.family.tile
+    most = 6 * tile**2 if policy.family.name == "internvl" else int(2.5 * tile) ** 2
+    fewest = policy.sizing.image_min_pixels if policy.family.name == "internvl" else most
+    return replace(policy, sizing=replace(policy.sizing, image_min_pixels=fewest, image_max_pixels=most))
 
 
 def stock(policy: Policy, prompt: Prompt) -> torch.Tensor:
@@ -151,6 +159,93 @@ def test_times_that_are_hidden_are_not_shown(tiled: Policy) -> None:
 def test_internvl_refuses_text_that_would_be_read_as_a_special_token(policies: dict[str, Policy], token: str) -> None:
     with pytest.raises(RequestError, match="holds the special token"):
         policies["internvl"].tokenize(f"a{token}b")
+
+
+@torch.no_grad()
+def test_a_tower_whose_patches_do_not_fill_the_tile_sees_what_the_stock_one_sees(policies: dict[str, Policy]) -> None:
+    # As SmolVLM2 2.2B: 384 = 27 * 14 + 6. Here 64 = 4 * 14 + 8.
+    config = copy.deepcopy(policies["smolvlm"].model.config)
+    config.vision_config.image_size, config.vision_config.patch_size, config.scale_factor = 64, 14, 2
+    model = type(policies["smolvlm"].model)._from_config(config, dtype=torch.float32).eval()
+    family = policies["smolvlm"].family.configured(config)
+    policy = wider(replace(policies["smolvlm"], model=model, family=family, sizing=family.sizing))
+    frame = np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8)
+    prompt = policy.encode(messages("image"), lambda part: frame[None])
+    made = SmolVLMImageProcessorPil(size={"longest_edge": 160}, max_image_size={"longest_edge": 64})
+    tiles = made(images=[frame], return_tensors="pt", input_data_format="channels_last")["pixel_values"]
+    assert tiles.shape[-1] == 64 and family.tokens == 4
+    stock_logits = policy.model(input_ids=prompt.ids[None], pixel_values=tiles).logits
+    torch.testing.assert_close(ours(policy, prompt), stock_logits, atol=1e-5, rtol=0)
+
+
+# SmolVLM2 alone.
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_smolvlms_template_says_each_form_as_its_processor_does(policies: dict[str, Policy], form: str) -> None:
+    tokenizer = policies["smolvlm"].tokenizer
+    for generate in (True, False):
+        theirs = render(tokenizer, messages(form), generate=generate, template=processing_smolvlm.DEFAULT_CHAT_TEMPLATE)
+        assert render(tokenizer, messages(form), generate=generate) == theirs
+    assert theirs.startswith("<|im_start|>") and theirs.endswith("<end_of_utterance>\n")
+
+
+def test_a_folders_template_that_knows_no_clips_gives_way_where_there_is_one(policies: dict[str, Policy]) -> None:
+    policy = tiny.build("smolvlm")
+    policy.tokenizer.chat_template = "{% for m in messages %}{{ m['content'][0]['text'] }}{% endfor %}"
+    clips = policy.encode(messages("turns"), media(policy))
+    assert torch.equal(clips.ids, policies["smolvlm"].encode(messages("turns"), media(policy)).ids)
+    assert policy.tokenizer.decode(policy.encode(messages("text"), media(policy)).ids) == "What is at c4?"
+
+
+def test_smolvlms_images_and_clips_read_as_its_own_processor_writes_them(
+    policies: dict[str, Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, times = policies["smolvlm"], (0.0, 1.5, 61.9, 3599.5, 3725.0)
+    sizing = replace(policy.sizing, image_max_pixels=300**2)
+    around = {"fake_image_token": "<fake_token_around_image>", "global_image_token": "<global-img>"}
+    spoken = SimpleNamespace(**around, image_token="<image>", image_seq_len=4)
+    monkeypatch.setattr(processing_smolvlm, "num2words", words)
+    told = SimpleNamespace(fps=1.0, timestamps=list(times), duration=None)
+    given = {"pixel_values": torch.zeros(1, 5), "video_metadata": [told]}
+    video = SmolVLMProcessor.replace_video_token(spoken, given, 0)
+    # 60 x 120 to 150 x 300, then 3 tiles of 128 and int(384 / 2) = 192, two rows of three.
+    image = SmolVLMProcessor.replace_image_token(spoken, {"rows": [[2]], "cols": [[3]]}, 0)
+    turn = (Message("user", (Text("See "), clip(*times), picture(2.0), Text("?"))),)
+    theirs = render(policy.tokenizer, turn, generate=True).replace("<image>", image).replace("<video>", video)
+    frame = np.zeros((60, 120, 3), np.uint8)
+    prompt = replace(policy, sizing=sizing).encode(
+        turn, lambda part: np.stack([frame] * len(getattr(part, "times", "1")))
+    )
+    assert prompt.grids["image"][:, 0].tolist() == [5, 7]
+    assert prompt.ids.tolist() == policy.tokenizer(theirs, add_special_tokens=False)["input_ids"]
+
+
+def test_numbers_are_spelled_as_num2words_spells_them() -> None:
+    # By num2words 0.5.14.
+    known = {0: "zero", 13: "thirteen", 21: "twenty-one", 40: "forty", 100: "one hundred"}
+    known |= {101: "one hundred and one", 999: "nine hundred and ninety-nine", 1000: "one thousand"}
+    known |= {1001: "one thousand and one", 1999: "one thousand, nine hundred and ninety-nine"}
+    known |= {12345: "twelve thousand, three hundred and forty-five"}
+    assert {number: words(number) for number in known} == known
+
+
+def test_a_text_that_would_be_read_as_a_clip_is_refused(policies: dict[str, Policy]) -> None:
+    turn = (Message("user", (Text("What does <video> mean?"),)),)
+    with pytest.raises(RequestError, match="a text holds <video>, which stands for an image or a clip"):
+        policies["smolvlm"].encode(turn, media(policies["smolvlm"]))
+
+
+@pytest.mark.parametrize(("shape", "tokens"), [((512, 16, 4), 64), ((384, 14, 3), 81)])
+def test_published_smolvlms_have_the_tokens_their_cards_state(shape: tuple[int, int, int], tokens: int) -> None:
+    side, patch, scale = shape
+    vision = {"image_size": side, "patch_size": patch}
+    family = tiny.FAMILIES["smolvlm"]().configured(
+        AutoConfig.for_model("smolvlm", vision_config=vision, scale_factor=scale)
+    )
+    assert isinstance(family, Tiled) and family.tokens == tokens
+    # Four tiles along the longer edge of 16:9: three rows of four, and the whole.
+    assert family.image_patches(1080, 1920, family.sizing) == 13 * (side // patch) ** 2
 
 
 # InternVL3 alone.

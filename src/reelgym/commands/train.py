@@ -28,7 +28,7 @@ def train(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings; --show lists them.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="tiny, tiny-qwen3, tiny-internvl, a hub name, a folder, a run.")
+        str | None, typer.Option(help="tiny, tiny-qwen3, tiny-internvl, tiny-smolvlm, a hub name, a folder, a run.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Dataset folder.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/RECIPE by default.")] = None,

@@ -43,7 +43,7 @@ def template(subject: Subject) -> Check:
     plain = render(policy.tokenizer, asked, generate=False)
     open_ended = render(policy.tokenizer, asked, generate=True)
     added = open_ended.removeprefix(plain)
-    if not open_ended.startswith(plain) or "assistant" not in added:
+    if not open_ended.startswith(plain) or "assistant" not in added.lower():
         return Check(
             name,
             False,
@@ -132,8 +132,9 @@ def tokens(subject: Subject) -> Check:
     text = render(policy.tokenizer, subject.still, generate=True)
     pieces = text.split(policy.family.shown["image"])
     wanted = pieces[0]
-    for theirs, piece in zip(_official_images(subject), pieces[1:], strict=True):
-        wanted += official.image_text(policy, len(theirs)) + piece
+    parts = [part for part in subject.still[0].parts if isinstance(part, Image)]
+    for part, piece in zip(parts, pieces[1:], strict=True):
+        wanted += subject.official.text(subject.pixels(part)[0]) + piece
     ids = policy.tokenizer(wanted, add_special_tokens=False)["input_ids"]
     if ids == prompt.ids.tolist():
         return Check("tokens", True, f"{len(ids)} ids as by the model's own tokenizer and processor")

@@ -82,7 +82,9 @@ class Policy:
     @cached_property
     def forbidden_ids(self) -> torch.Tensor:
         """Ids that are never sampled: what marks vision in a prompt. (K,) int64, ascending."""
-        return torch.tensor(sorted(self.tokenizer.convert_tokens_to_ids(token) for token in self.family.vision_tokens))
+        known = {str(added): number for number, added in self.tokenizer.added_tokens_decoder.items()}
+        layout = [token for token in self.family.layout_tokens if token in known]
+        return torch.tensor(sorted(known[token] for token in (*self.family.vision_tokens, *layout)))
 
     def encode(self, messages: Sequence[Message], media: Media, *, generate: bool = True) -> Prompt:
         """Return the prompt of messages.

@@ -156,6 +156,8 @@ class Family(ABC):
     """What its template writes for an image and for a clip; `Cut.text` takes its place."""
     marks: ClassVar[Mapping[str, str]] = {"image": "<|image_pad|>", "video": "<|video_pad|>"}
     """By kind of features, the token that stands for one of them."""
+    layout_tokens: ClassVar[tuple[str, ...]] = ()
+    """What else its processor writes around vision; never sampled where the tokenizer knows them as special tokens."""
     named_tokens: ClassVar[Mapping[str, str]] = {}
     """Special tokens that its processor looks up in the tokenizer by these names."""
     end_token: ClassVar[str] = "<|im_end|>"

@@ -5,6 +5,7 @@ It is never used to make prompts: its video half needs torchvision, and the posi
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from reelgym.models.family import Prompt
-from reelgym.models.official_tiles import OfficialTiles, frame_labels, tiles_text
+from reelgym.models.internvl import InternVL
+from reelgym.models.official_tiles import OfficialInternVL, OfficialSmolVLM, frame_labels
+from reelgym.models.smolvlm import SmolVLM
 from reelgym.models.tiles import Tiled
 
 if TYPE_CHECKING:
@@ -36,11 +39,17 @@ class Official(Protocol):
         """Return how many patches a picture of so many pixels becomes."""
         ...
 
+    def text(self, frame: NDArray[np.uint8]) -> str:
+        """Return what the processor writes for a picture (H, W, 3), every placeholder by itself."""
+        ...
+
 
 def images(policy: Policy, folder: str) -> Official:
     """Return the image processor of a policy's family, made from the files of a folder or hub name."""
-    if isinstance(policy.family, Tiled):
-        return OfficialTiles(policy.family, folder)
+    if isinstance(policy.family, InternVL):
+        return OfficialInternVL(policy.family, folder)
+    if isinstance(policy.family, SmolVLM):
+        return OfficialSmolVLM(policy.family, folder, math.isqrt(policy.sizing.video_max_pixels))
     return OfficialImages(policy, folder)
 
 
@@ -68,17 +77,13 @@ class OfficialImages:
         family, sizing = self._policy.family, self._policy.sizing
         return [self.patches(seen)[0] for seen in family.clip_pixels(pixels, sizing)]
 
+    def text(self, frame: NDArray[np.uint8]) -> str:
+        """Return what the processor writes for a picture (H, W, 3), every placeholder by itself."""
+        return self._policy.family.shown["image"] * (len(self.patches(frame)[0]) // self._policy.family.pixels.merge**2)
+
     def count(self, height: int, width: int) -> int:
         """Return how many patches a picture of so many pixels becomes."""
         return int(self._made.get_number_of_image_patches(height, width, {}))
-
-
-def image_text(policy: Policy, patches: int) -> str:
-    """Return what the family's processor writes for an image of so many patches, every placeholder by itself."""
-    tokens = patches // policy.family.pixels.merge**2
-    if isinstance(policy.family, Tiled):
-        return tiles_text(policy.family, tokens)
-    return policy.family.shown["image"] * tokens
 
 
 def stock_positions(policy: Policy, prompt: Prompt, seconds_per_step: Sequence[float]) -> torch.Tensor:

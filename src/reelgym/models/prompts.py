@@ -119,10 +119,15 @@ def _encoded(policy: Policy, text: str, messages: Sequence[Message], cut: _Cut) 
 
 def _rendered(policy: Policy, messages: Sequence[Message], *, generate: bool) -> str:
     """Return the text of the template that the family's processor takes for these messages."""
-    clips = any(isinstance(part, Clip) for message in messages for part in message.parts)
+    parts = [part for message in messages for part in message.parts]
+    clips = any(isinstance(part, Clip) for part in parts)
     file = policy.family.clip_template if clips else None
     other = None if file is None else (ASSETS / file).read_text(encoding="utf-8")
-    return render(policy.tokenizer, messages, generate=generate, template=other)
+    text = render(policy.tokenizer, messages, generate=generate, template=other)
+    for token in policy.family.shown.values():
+        if any(isinstance(part, Text) and token in part.text for part in parts):
+            raise RequestError(f"a text holds {token}, which stands for an image or a clip: remove it")
+    return text
 
 
 def render(tokenizer: Any, messages: Sequence[Message], *, generate: bool, template: str | None = None) -> str:

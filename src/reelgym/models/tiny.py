@@ -20,10 +20,11 @@ from reelgym.models.internvl import InternVL
 from reelgym.models.patches import Sizing
 from reelgym.models.qwen2_5_vl import Qwen2_5VL
 from reelgym.models.qwen3_vl import Qwen3VL
+from reelgym.models.smolvlm import SmolVLM
 
 ASSETS = Path(__file__).parent / "assets"
-NAMES = {"tiny": "qwen2_5_vl", "tiny-qwen3": "qwen3_vl", "tiny-internvl": "internvl"}
-FAMILIES: dict[str, type[Family]] = {family.name: family for family in (Qwen2_5VL, Qwen3VL, InternVL)}
+NAMES = {"tiny": "qwen2_5_vl", "tiny-qwen3": "qwen3_vl", "tiny-internvl": "internvl", "tiny-smolvlm": "smolvlm"}
+FAMILIES: dict[str, type[Family]] = {family.name: family for family in (Qwen2_5VL, Qwen3VL, InternVL, SmolVLM)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +94,8 @@ def packaged_tokenizer(family: Family) -> Any:
         clean_up_tokenization_spaces=False,
         model_max_length=32768,
     )
-    known = tokenizer.get_vocab()
-    tokenizer.add_tokens([token for token in family.vision_tokens if token not in known], special_tokens=True)
+    known, needed = tokenizer.get_vocab(), (*family.vision_tokens, *family.layout_tokens)
+    tokenizer.add_tokens([token for token in needed if token not in known], special_tokens=True)
     return tokenizer
 
 

@@ -40,13 +40,12 @@ def config(family: Family, tokenizer: Any, size: Size) -> dict[str, Any]:
         "num_attention_heads": size.vision_heads,
         "initializer_range": size.initializer_range,
     }
-    return {
-        "text_config": text | {"model_type": "qwen2"},
-        "vision_config": vision | {"image_size": [56, 56], "patch_size": [14, 14]},
-        "image_token_id": tokenizer.convert_tokens_to_ids(family.marks["image"]),
-        "image_seq_length": 4,
-        "tie_word_embeddings": True,
-    }
+    shared = {"image_token_id": tokenizer.convert_tokens_to_ids(family.marks["image"]), "tie_word_embeddings": True}
+    if family.name == "smolvlm":
+        vision |= {"image_size": 128, "patch_size": 16}
+        return shared | {"text_config": text | {"model_type": "llama"}, "vision_config": vision, "scale_factor": 4}
+    vision |= {"image_size": [56, 56], "patch_size": [14, 14]}
+    return shared | {"text_config": text | {"model_type": "qwen2"}, "vision_config": vision, "image_seq_length": 4}
 
 
 def sizing(family: Family) -> Sizing:

@@ -122,5 +122,5 @@ def _counted(config: Mapping[str, Any]) -> float | None:
     tied = config.get("tie_word_embeddings", text.get("tie_word_embeddings", False))
     total = layers * (2 * width * head * (heads + keys) + mlp) + words * width * (1 if tied else 2)
     vision = config.get("vision_config") or {}
-    side, depth = int(vision.get("hidden_size") or 0), int(vision.get("depth") or 0)
+    side, depth = int(vision.get("hidden_size") or 0), int(vision.get("depth") or vision.get("num_hidden_layers") or 0)
     return (total + depth * side * (4 * side + 3 * int(vision.get("intermediate_size") or 0))) / 1e9
