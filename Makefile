@@ -11,8 +11,6 @@ PYTHON = $(VENV)/bin/python
 STAMP = $(VENV)/.installed
 OLDEST = .venv-oldest
 SOAK ?= 20
-# One thread per test process: numbers repeat, and workers do not fight for the cores.
-ONE_THREAD = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: demo test check soak oldest venv format
 
@@ -26,7 +24,7 @@ demo: $(STAMP)
 	@$(VENV)/bin/reelgym demo
 
 test: $(STAMP)
-	$(ONE_THREAD) $(PYTHON) -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist worksteal
+	$(PYTHON) -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
 check: $(STAMP)
 	$(VENV)/bin/ruff format --check .
@@ -42,10 +40,10 @@ format: $(STAMP)
 soak: $(STAMP)
 	@for turn in $$(seq $(SOAK)); do \
 	    echo "soak $$turn of $(SOAK)"; \
-	    REELGYM_SOAK=$$turn $(ONE_THREAD) $(PYTHON) -m pytest -q -n $(WORKERS) --maxprocesses 8 -m soak || exit 1; \
+	    REELGYM_SOAK=$$turn $(PYTHON) -m pytest -q -n $(WORKERS) --maxprocesses 8 -m soak || exit 1; \
 	done
 
 oldest: $(STAMP)
 	$(PYTHON) scripts/oldest.py > .oldest-constraints.txt
 	sh scripts/make_venv.sh $(OLDEST) train,dev .oldest-constraints.txt
-	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest -q -n $(WORKERS) --maxprocesses 8 tests/models tests/rollout tests/training
+	$(OLDEST)/bin/python -m pytest -q -n $(WORKERS) --maxprocesses 8 tests/models tests/rollout tests/training

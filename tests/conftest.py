@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Before anything imports torch: numbers repeat, and workers do not fight for the cores.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("reelgym", deadline=None)
 settings.load_profile("reelgym")

@@ -4,14 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 
 from reelgym.models import tiny
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

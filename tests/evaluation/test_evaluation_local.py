@@ -166,13 +166,12 @@ def test_what_every_question_took_is_kept_and_summed(tmp_path: Path) -> None:
 
 
 def test_two_evaluations_at_once_on_one_store_are_each_what_one_alone_is(world_videos: Path, tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     from reelgym.data.dataset import read_dataset
     from reelgym.synthesis.local import synthesize
     from reelgym.tasks.mvp import MVPConfig
     from reelgym.video import Store
 
-    torch.set_num_threads(1)
     config = MVPConfig(fps=2.0, frames=6, hidden=2, distractors=2, short_side=28)
     synthesize([world_videos], tmp_path / "set", task="mvp", config=config, per_video=2, workers=1)
     dataset = read_dataset(tmp_path / "set")

@@ -236,10 +236,9 @@ def _root() -> Path:
 
 
 def test_a_tiny_model_is_asked_for_real() -> None:
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     from reelgym.models import tiny
 
-    torch.set_num_threads(1)
     policy = tiny.build("qwen2_5_vl", 0)
     found = evaluate(policy, [sample(0), sample(1)], media, variant="tagged", max_tokens=5, batch=2)
     assert all(row.tokens <= 5 and row.stop in ("eos", "length") for row in found.rows)

@@ -1,15 +1,9 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from reelgym.models import tiny
 from reelgym.models.base import Policy
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from reelgym import models
 
@@ -17,7 +16,6 @@ def test_the_stand_in_and_ours_write_the_same_and_a_difference_is_no_tie(
     monkeypatch.syspath_prepend(str(repository / "bench"))
     import eval_throughput as bench
 
-    torch.set_num_threads(1)
     dataset, samples = bench.questions(world_videos, tmp_path / "set", 2, 9)
     assert len(samples) == len({sample.messages for sample in samples}) == 18
     theirs = bench.one_by_one(bench.stock(models.load("tiny")), dataset, samples, 4)

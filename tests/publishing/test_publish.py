@@ -23,11 +23,6 @@ from reelgym.training import weights
 from reelgym.training.config import RLConfig
 
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module", params=["qwen2_5_vl", "qwen3_vl"])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run under LoRA as training leaves it, its adapter far from nothing."""

@@ -62,7 +62,7 @@ def cut(out: Path, moment: str | float, *inputs: Path | str) -> int:
     """
     at, seconds = (moment, None) if isinstance(moment, str) else ("0", moment)
     command = [sys.executable, "-c", DYING, str(out), at, json.dumps(SETTINGS), *map(str, inputs)]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         if seconds is not None:
             time.sleep(seconds)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import torch
 from training_runs import load, rl_run, sft_run
 
 from reelgym.models.base import Policy
@@ -115,7 +114,6 @@ def live(kind: str, out: Path, moment: str | None) -> int:
         child = os.fork()
     if child:
         return child
-    torch.set_num_threads(1)
     if moment:
         MOMENTS[moment]()
     run = RUNS[kind]()

@@ -60,7 +60,6 @@ def work(kind: str, settings: dict[str, Any], out: Path) -> None:
 
 def main(jobs: list[tuple[str, dict[str, Any], str]], rank: int) -> None:
     """Do one run after the other, in one process group."""
-    torch.set_num_threads(1)
     kept: dict[str, torch.Tensor] = {}
     optim.Optimizer._gradients = watched(kept)  # type: ignore[method-assign]
     # It would close the process group, which the next run needs.

@@ -37,7 +37,6 @@ class Changing:
 
 
 def train(out: Path, change: Change, **settings: Any) -> Path:
-    torch.set_num_threads(1)
     return rl.train(rl_run(**settings), out, load=load, sampler=lambda policy: Changing(policy, change))
 
 

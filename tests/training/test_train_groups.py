@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
 from training_runs import SPEC, Killed, equal, kill_after, load, media, numbers, rl_run, samples, weights_of
 
 from reelgym.data.messages import Message
@@ -25,11 +24,6 @@ from reelgym.training.groups import Outcome
 from reelgym.training.groups.ease import Ease
 from reelgym.training.groups.resample import Resample
 from reelgym.training.order import Pick
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ LIMIT_SECONDS = 1200
 
 def work(kind: str, root: Path, moments: list[str] | int) -> dict[str, Any]:
     """Run `kill_work` in a process of its own, which forks before it has computed anything."""
-    shared = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    shared = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
     command = [sys.executable, str(HERE / "kill_work.py"), kind, str(root), json.dumps(moments)]
     done = subprocess.run(command, env=shared, stdout=subprocess.PIPE, text=True, timeout=LIMIT_SECONDS, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

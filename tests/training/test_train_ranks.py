@@ -39,7 +39,7 @@ def run(jobs: Sequence[Job], ranks: int) -> None:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     shared = os.environ | {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true",
         "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
     }  # fmt: skip
     told = json.dumps([(kind, settings, str(out)) for kind, settings, out in jobs])

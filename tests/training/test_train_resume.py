@@ -19,11 +19,6 @@ from reelgym.training import Data, checkpoint, rl, sft
 from reelgym.training.held_out import HeldOut
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def train(run: Any, out: Path, progress: Callable[[int, int], None] | None = None, **kwargs: Any) -> Path:
     return (rl.train if hasattr(run, "rubric") else sft.train)(run, out, progress, load=load, **kwargs)
 

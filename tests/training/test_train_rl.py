@@ -26,11 +26,6 @@ from reelgym.rewards.base import Scores
 from reelgym.training import Data, RLRun, packing, rl
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def train(run: RLRun, out: Path, **kwargs: Any) -> Path:
     return rl.train(run, out, load=load, **kwargs)
 
@@ -72,12 +67,11 @@ def test_two_ranks_take_the_steps_of_one(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     code = (
-        "import torch; torch.set_num_threads(1)\n"
         "from training_runs import rl_run, load\nfrom reelgym.training import rl\n"
         f"rl.train(rl_run(steps=2, evaluated=True, weight_decay=0.0), {str(tmp_path / 'two')!r}, load=load)\n"
     )
     shared = os.environ | {
-        "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1",
+        "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]), "ACCELERATE_USE_CPU": "true",
     }  # fmt: skip
     ranks = [

@@ -13,11 +13,6 @@ from reelgym.models.base import Policy
 from reelgym.training import Example, SFTRun, sft
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def train(run: SFTRun, out: Path) -> list[dict[str, float]]:
     sft.train(run, out, load=load)
     return numbers(out)

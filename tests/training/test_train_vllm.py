@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from training_runs import load, media, numbers, question, rl_run, samples
 from vllm_stub import Stub, serving
 
@@ -49,7 +48,6 @@ class Held(Stub):
 
 
 def test_a_run_publishes_its_weights_before_it_samples_and_stays_on_policy(tmp_path: Path) -> None:
-    torch.set_num_threads(1)
     with serving(Held()) as stub:
         run = rl_run(steps=2, prompts_per_step=1, sampler="vllm", vllm_url=stub.url, temperature=0.8, lr=3e-2)
         data = Data(samples(1), media)
