@@ -38,6 +38,10 @@ def test_a_lab_says_who_is_better_and_who_cannot_be_told_apart(tmp_path: Path) -
     assert found["spent"]["process_mvp"]["judged"] == 60.0
     page = (tmp_path / "index.html").read_text()
     assert "not distinguishable" in page and "algorithm.credit" in page and "controls" in page
+    assert f"On {PUZZLES} 3 of 3 recipes are better than the start. On {QUESTIONS} this budget cannot" in page
+    assert f"On {PUZZLES} mvp and process_mvp are better than negative control, process_mvp:separation=none and" in page
+    blurred = list(verdicts.values()).count("not distinguishable")
+    assert f"On {PUZZLES} {blurred} of 9 pairs are not distinguishable." in page
 
 
 def test_nothing_is_ranked_where_the_controls_are_not_told_apart(tmp_path: Path) -> None:

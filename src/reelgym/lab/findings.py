@@ -30,7 +30,8 @@ def findings(replies: Replies, recipes: Sequence[str]) -> dict[str, Any]:
     `controls` is positive - negative; `sees` whether its interval lies above 0. `pairs` holds the paired differences
     (second - first) of recipes among each other, with the start and with the negative control, Holm-corrected together;
     a pair counts as different where its interval does not hold 0 and the corrected p is below 0.05. Nothing is ranked
-    where `sees` is false. `detectable` is the smallest true difference between two recipes that this budget shows.
+    where `sees` is false. `detectable` is the smallest true difference that this budget shows between whichever two
+    recipes; of one recipe, between it and the negative control.
 
     Args:
         replies: Of every recipe, both controls and the start.
@@ -48,7 +49,8 @@ def findings(replies: Replies, recipes: Sequence[str]) -> dict[str, Any]:
         better = second if one.mean > 0 else first
         verdict = f"{better} is better" if sure else BLURRED
         pairs.append({"first": first, "second": second, **one.to_json(), "p_holm": p, "verdict": verdict})
-    between = [one.detectable for one, names in zip(found, named, strict=True) if START not in names]
+    bases = {START} if len(recipes) == 1 else {START, NEGATIVE}
+    between = [one.detectable for one, names in zip(found, named, strict=True) if bases.isdisjoint(names)]
     return {
         "chance": replies[START][0].chance(),
         "questions": len(videos),

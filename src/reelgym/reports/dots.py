@@ -60,7 +60,7 @@ class Frame:
             left, row = min(max(LETTER * labels + 26, 70), 200), 24 if numbers else 14 + 8 * len(plot.series)
             return Frame(width=440, left=left, right=380 if numbers else 420, row=row, above=False, numbers=numbers)
         if wide:
-            left = min(max(LETTER * labels + 24, 120), 330)
+            left = min(max(LETTER * labels + 44, 120), 330)
             return Frame(width=900, left=left, right=720 if numbers else 880, row=28, above=False, numbers=numbers)
         return Frame(width=370, left=8, right=362, row=46, above=True, numbers=numbers)
 

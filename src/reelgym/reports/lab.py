@@ -8,7 +8,7 @@ from typing import Any
 
 from reelgym.reports.build import between
 from reelgym.reports.folders import provenance, read_json, read_metrics
-from reelgym.reports.payload import Curves, Payload, Series, Table
+from reelgym.reports.payload import Curves, Dot, DotRow, Number, Payload, Plot, Series, Table
 from reelgym.reports.svg import percent, signed
 
 LINES = 4
@@ -33,7 +33,7 @@ def of_lab(folder: Path) -> Payload:
     seeds = found["settings"]["seeds"]
     return Payload(
         title="Reelgym lab",
-        headline=_headline(ends),
+        headline=_headline(ends, found["recipes"]),
         lead=(
             f"{', '.join(found['recipes'])}: each trained for {found['steps']} updates under {seeds} "
             f"seed{'s' * (seeds != 1)} from one start, on the same source videos, and asked afterwards about videos "
@@ -43,8 +43,10 @@ def of_lab(folder: Path) -> Payload:
             ("Seeds", str(seeds)),
             ("Updates", str(found["steps"])),
             ("Held-out videos", str(one["videos"])),
-            *((f"Smallest difference seen, {name}", _points(end["detectable"])) for name, end in ends.items()),
+            *((f"Smallest difference seen, {name}", _reach(end)) for name, end in ends.items()),
         ),
+        plot=_plot(ends),
+        readings=tuple(line for name, end in ends.items() for line in _readings(name, end)),
         tables=(
             *(_scores(name, end) for name, end in ends.items()),
             *(_pairs(name, end, seeds) for name, end in ends.items()),
@@ -73,22 +75,77 @@ def _unread(ends: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _headline(ends: Mapping[str, Mapping[str, Any]]) -> str:
+def _headline(ends: Mapping[str, Mapping[str, Any]], recipes: Sequence[str]) -> str:
     """Return a sentence or two that claim no more than the intervals allow."""
     blind = " and on ".join(name for name, end in ends.items() if not end["sees"])
-    told = [_ranked(name, end) for name, end in ends.items() if end["sees"]]
+    told = [_against_start(name, end, recipes) for name, end in ends.items() if end["sees"]]
     if blind:
         told.append(f"On {blind} this budget cannot see differences: the controls are not told apart.")
     return " ".join(told)
 
 
-def _ranked(name: str, end: Mapping[str, Any]) -> str:
-    sure = [f"{pair['verdict']} than {_other(pair)}" for pair in end["pairs"] if " is better" in pair["verdict"]]
-    return f"On {name}: {'; '.join(sure)}." if sure else f"On {name} no two are distinguishable."
+def _against_start(name: str, end: Mapping[str, Any], recipes: Sequence[str]) -> str:
+    won = [one for one in recipes if "start" in _beaten(end).get(one, ())]
+    lost = [one for one in recipes if one in _beaten(end).get("start", ())]
+    below = f", {_listed(lost)} worse" if lost else ""
+    if len(won) == len(recipes) == 1:
+        return f"On {name} {won[0]} is better than the start."
+    count, verb = len(won) or "none", "is" if len(won) == 1 else "are"
+    return f"On {name} {count} of {len(recipes)} recipes {verb} better than the start{below}."
 
 
-def _other(pair: Mapping[str, Any]) -> str:
-    return str(pair["first"] if pair["mean"] > 0 else pair["second"])
+def _beaten(end: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return by arm those that it is surely better than."""
+    found: dict[str, list[str]] = {}
+    for pair in end["pairs"]:
+        if " is better" in pair["verdict"]:
+            better, worse = (pair["second"], pair["first"]) if pair["mean"] > 0 else (pair["first"], pair["second"])
+            found.setdefault(better, []).append(worse)
+    return found
+
+
+def _readings(name: str, end: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for all arms that are better than the same others, and one for what was left."""
+    if not end["sees"]:
+        return [f"On {name} the controls are not told apart: nothing is ranked there."]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for better, worse in _beaten(end).items():
+        alike.setdefault(tuple(sorted(worse)), []).append(better)
+    told = [
+        f"On {name} {_listed(better)} {'is' if len(better) == 1 else 'are'} better than {_listed(worse)}."
+        for worse, better in alike.items()
+    ]
+    blurred = sum(" is better" not in pair["verdict"] for pair in end["pairs"])
+    return [*told, f"On {name} {blurred} of {len(end['pairs'])} pairs are not distinguishable."]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a sentence holds them."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _plot(ends: Mapping[str, Mapping[str, Any]]) -> Plot:
+    """Return one row per arm, a dot per endpoint; guessing is a row, because every endpoint has its own."""
+    of_all = next(iter(ends.values()))
+    arms = (
+        sorted(of_all["scores"], key=lambda arm: -of_all["scores"][arm]["mean"]) if of_all["sees"] else of_all["scores"]
+    )
+    rows = [
+        DotRow(
+            label=arm,
+            kind="floor" if arm in ("start", *CONTROLS) else "model",
+            dots=tuple(
+                Dot(number=Number(value=one["mean"], low=one["low"], high=one["high"]), series=place)
+                for place, one in enumerate(end["scores"][arm] for end in ends.values())
+            ),
+        )
+        for arm in arms
+    ]
+    guesses = [(place, end["chance"]) for place, end in enumerate(ends.values()) if end["chance"] is not None]
+    dots = tuple(Dot(number=Number(value=chance), series=place) for place, chance in guesses)
+    rows += [DotRow(label="guessing", kind="floor", dots=dots)] if dots else []
+    caption = "Squares are what recipes are held to: start, controls, guessing. Intervals of 95% draw seeds and videos."
+    return Plot(title="Score after training", rows=tuple(rows), series=tuple(ends), caption=caption)
 
 
 def _scores(name: str, end: Mapping[str, Any]) -> Table:
@@ -111,7 +168,7 @@ def _pairs(name: str, end: Mapping[str, Any], seeds: int) -> Table:
             signed(pair["mean"]),
             _limits(pair, signed),
             f"{pair['p_holm']:.3f}",
-            pair["verdict"],
+            ("better" if pair["mean"] > 0 else "worse") if " is better" in pair["verdict"] else pair["verdict"],
         )
         for pair in end["pairs"]
     ]
@@ -121,8 +178,8 @@ def _pairs(name: str, end: Mapping[str, Any], seeds: int) -> Table:
     caption = (
         f"Points, paired by seed and question; 95% intervals from 10,000 draws of the seeds ({seeds}) and of whole "
         "videos together. p is corrected by Holm over the rows above the controls. A verdict takes controls told "
-        "apart, an interval without 0 and p below 0.05. Smallest true difference that four of five such labs show: "
-        f"{_points(end['detectable'])}."
+        "apart, an interval without 0 and p below 0.05. Smallest true difference that four of five such labs show "
+        f"between two recipes: {_reach(end)}, by the pair."
     )
     columns = ("", "Difference", "95%", "p", "Verdict")
     return Table(title=f"Paired differences: {name}", columns=columns, rows=tuple(rows), caption=caption)
@@ -156,10 +213,10 @@ def _curves(folder: Path, folders: Mapping[str, Sequence[str]]) -> list[Curves]:
         [line for line in lines if line.label in CONTROLS],
     ]
     charts = [group[start : start + LINES] for group in groups for start in range(0, len(group), LINES)]
-    caption = "Mean over the seeds, of puzzles held out by each seed for this curve alone."
+    caption = "Mean over the seeds, on the samples of its own task that each recipe holds out for this curve alone."
     return [
         Curves(
-            title=f"Held-out puzzles while training: {_which(chart)}", series=tuple(chart), share=True, caption=caption
+            title=f"Held-out samples while training: {_which(chart)}", series=tuple(chart), share=True, caption=caption
         )
         for chart in charts
     ]
@@ -182,5 +239,11 @@ def _limits(one: Mapping[str, Any], shown: Any) -> str:
     return between(None if one["low"] is None else (one["low"], one["high"]), shown)
 
 
-def _points(value: float | None) -> str:
-    return "unknown" if value is None else f"{100 * value:.1f} points"
+def _reach(end: Mapping[str, Any]) -> str:
+    """Return from the calmest to the most scattered pair of recipes what difference shows."""
+    most = end["detectable"]
+    bases = ("start", CONTROLS[1])
+    among = [one["detectable"] for one in end["pairs"] if one["first"] not in bases and one["detectable"]]
+    if most is None or not among or f"{100 * min(among):.1f}" == f"{100 * most:.1f}":
+        return "unknown" if most is None else f"{100 * most:.1f} points"
+    return f"{100 * min(among):.1f} to {100 * most:.1f} points"
