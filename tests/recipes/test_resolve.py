@@ -151,7 +151,10 @@ def test_an_unknown_recipe_and_a_missing_file_are_one_line() -> None:
         resolve("no_such_recipe")
     with pytest.raises(RequestError, match=r"^nowhere.py does not exist; a recipe of your own is given as path"):
         resolve("nowhere.py:run")
-    with pytest.raises(RequestError, match=r"^nowhere.json cannot be read: No such file or directory$"):
+    with pytest.raises(
+        RequestError,
+        match=r"^nowhere.json cannot be read: No such file or directory; give RUN/config.json, or a YAML file$",
+    ):
         resolve("nowhere.json")
 
 

@@ -250,7 +250,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror}") from None
+        raise RequestError(f"{path} cannot be read: {error.strerror}; give RUN/config.json, or a YAML file") from None
     try:
         content = json.loads(text) if path.suffix == ".json" else _yaml(path).safe_load(text)
     except ValueError as error:

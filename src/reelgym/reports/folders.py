@@ -204,7 +204,9 @@ def provenance(run: str | Path) -> tuple[tuple[str, str], ...]:
     try:
         digest = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()[:16]
     except OSError as error:
-        raise RequestError(f"{folder} is not a run: no config.json in it") from error
+        raise RequestError(
+            f"{folder} is not a run (no config.json in it): give a folder that `reelgym train` wrote"
+        ) from error
     versions = read_json(folder / "versions.json") if (folder / "versions.json").is_file() else {}
     named = sorted(versions.items(), key=lambda item: (item[0] != "commit", item[0]))
     return (("config, sha256", digest), *((str(name), str(value)) for name, value in named))
@@ -217,7 +219,9 @@ def _groups(folder: Path, shelf: Shelf) -> list[Puzzle]:
         try:
             rows = pq.read_table(file, columns=list(ROLLOUT)).to_pylist()
         except (OSError, pa.ArrowException) as error:
-            raise RequestError(f"{file}: the rollouts cannot be read ({error})") from None
+            raise RequestError(
+                f"{file}: the rollouts cannot be read ({error}); remove the file to see the others"
+            ) from None
         for row in rows:
             found.setdefault((row["step"], row["sample"]), []).append(row)
     keys = sorted(found)
@@ -366,7 +370,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RequestError(f"{path} cannot be read: {error}") from None
+        raise RequestError(f"{path} cannot be read ({error}): restore it, or make the folder again") from None
     if not isinstance(found, dict):
-        raise RequestError(f"{path} does not hold an object: it was not written by reelgym")
+        raise RequestError(f"{path} does not hold an object: it was not written by reelgym; give a folder that was")
     return found

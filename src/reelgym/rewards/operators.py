@@ -54,7 +54,7 @@ class Product(Operator):
     def __post_init__(self) -> None:
         """Refuse an empty product."""
         if not self.terms:
-            raise RequestError("a Product needs at least one term")
+            raise RequestError("a Product needs at least one term: Product((Accuracy(), ...))")
 
     @property
     def parts(self) -> tuple[Expression, ...]:
@@ -106,7 +106,7 @@ class Clip(Operator):
     def __post_init__(self) -> None:
         """Refuse an empty interval."""
         if not self.low <= self.high:
-            raise RequestError(f"Clip low={self.low} is above high={self.high}")
+            raise RequestError(f"Clip low={self.low} is above high={self.high}: give the lower limit first")
 
     @property
     def parts(self) -> tuple[Expression, ...]:
@@ -130,7 +130,7 @@ class Rescale(Operator):
     def corrected(term: Expression, chance: float) -> Rescale:
         """Return the chance-corrected expression: 0 at chance, 1 at the best, negative below chance."""
         if not 0 <= chance < 1:
-            raise RequestError(f"chance={chance} is outside [0, 1)")
+            raise RequestError(f"chance={chance} is outside [0, 1): give what a guesser earns as a share of the best")
         return Rescale(term, 1 / (1 - chance), -chance / (1 - chance))
 
     @property
