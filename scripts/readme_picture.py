@@ -15,7 +15,8 @@ from markupsafe import escape
 
 from reelgym.errors import RequestError
 from reelgym.reports import svg
-from reelgym.reports.payload import Bars, Frame, Payload, Puzzle, data_uri
+from reelgym.reports.images import data_uri
+from reelgym.reports.payload import Bars, Frame, Payload, Puzzle
 from reelgym.reports.report import load
 from reelgym.video import Store
 

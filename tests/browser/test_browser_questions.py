@@ -11,8 +11,9 @@ from typing import Any
 import page_example
 import pytest
 
+from reelgym.reports.images import encode
 from reelgym.reports.page import write_page
-from reelgym.reports.payload import Book, Choice, Dot, DotRow, Number, Payload, Plot, Table, encode
+from reelgym.reports.payload import Book, Choice, Dot, DotRow, Number, Payload, Plot, Table
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 COUNT = 120

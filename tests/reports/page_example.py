@@ -8,7 +8,8 @@ import numpy as np
 
 from reelgym.evaluation.results import Evaluation, Row
 from reelgym.reports import build, puzzles
-from reelgym.reports.payload import Frame, Payload, Puzzle, Reply, encode
+from reelgym.reports.images import encode
+from reelgym.reports.payload import Frame, Payload, Puzzle, Reply
 
 CHANCE = {"value": 0.141, "exact": 1 / 60, "selection": 0.6, "order": 0.15}
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"

@@ -17,6 +17,7 @@ from PIL import Image
 
 from reelgym.errors import RequestError, WorkError
 from reelgym.reports import build, puzzles, svg
+from reelgym.reports.images import data_uri, encode
 from reelgym.reports.page import number, render, verdict, write_page
 from reelgym.reports.payload import (
     Bar,
@@ -29,8 +30,6 @@ from reelgym.reports.payload import (
     Puzzle,
     Reply,
     Series,
-    data_uri,
-    encode,
 )
 from reelgym.scoring.statistics import Interval
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from reelgym.data.messages import Clip, Image
 from reelgym.data.sample import Sample
 from reelgym.errors import MediaError, RequestError
-from reelgym.reports.payload import Frame, encode
+from reelgym.reports.images import encode
+from reelgym.reports.payload import Frame
 from reelgym.reports.viewer.pictures import parts_of, reduced, shape_of
 from reelgym.tasks.base import MediaReader
 

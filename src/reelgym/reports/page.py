@@ -17,8 +17,9 @@ from PIL import Image as PilImage
 from reelgym.data.files import replacing
 from reelgym.errors import WorkError
 from reelgym.reports import dots, svg
+from reelgym.reports.images import data_uri
 from reelgym.reports.packing import packed
-from reelgym.reports.payload import Frame, Measure, Payload, data_uri
+from reelgym.reports.payload import Frame, Measure, Payload
 
 
 def render(payload: Payload) -> str:

@@ -5,15 +5,9 @@ Images are encoded bytes, all else is text, numbers and tuples. Empty tuples and
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image as PilImage
 
 Role = Literal["before", "after", "blind", "floor", "plain"]
 
@@ -165,7 +159,7 @@ class Frame:
     """One picture, with its time in the video where it may be shown.
 
     Attributes:
-        image: PNG, JPEG or WebP bytes (`encode` makes them); empty where `address` says where they are.
+        image: PNG, JPEG or WebP bytes (`images.encode` makes them); empty where `address` says where they are.
         seconds: Its time in the video.
         address: Where a served page fetches it.
         shape: Height and width of the picture behind an address, where they are known.
@@ -381,25 +375,3 @@ class Payload:
     provenance: tuple[tuple[str, str], ...] = ()
     alarms: tuple[Alarm, ...] = ()
     refresh_seconds: int = 0
-
-
-def encode(pixels: NDArray[np.uint8], *, form: Literal["PNG", "JPEG", "WEBP"] = "JPEG", quality: int = 88) -> bytes:
-    """Return one frame as image bytes.
-
-    Args:
-        pixels: (H, W, 3) uint8, RGB.
-        form: PNG is exact and larger.
-        quality: Of JPEG and WebP, 1 to 95.
-    """
-    sink = io.BytesIO()
-    PilImage.fromarray(np.ascontiguousarray(pixels)).save(sink, form, quality=quality)
-    return sink.getvalue()
-
-
-def data_uri(image: bytes) -> str:
-    """Return image bytes as a data URI; their own first bytes say which form they are."""
-    kinds = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp"}
-    kind = next((name for start, name in kinds.items() if image.startswith(start)), None)
-    if kind is None:
-        raise ValueError(f"an image must be PNG, JPEG or WebP bytes; these start with {image[:8]!r}: use encode()")
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

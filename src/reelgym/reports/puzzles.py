@@ -11,7 +11,8 @@ from reelgym.data.messages import GREY, Clip, Image, Text
 from reelgym.data.sample import Sample
 from reelgym.data.segments import segment
 from reelgym.evaluation.results import Row
-from reelgym.reports.payload import Frame, Puzzle, Reply, Role, Span, Term, encode
+from reelgym.reports.images import encode
+from reelgym.reports.payload import Frame, Puzzle, Reply, Role, Span, Term
 from reelgym.tasks.base import MediaReader
 
 Pictures = Callable[[Clip | Image], tuple[Frame, ...]]

@@ -133,17 +133,24 @@ def synthesize(
         clean(folder)
         journal = _begin(folder, Journal(work), settings)
         tally = Tally(files=len(chosen))
-
-        def tell(done: int, total: int) -> None:
-            (report or (lambda _: None))(tally)
-            (progress or (lambda *_: None))(done, total)
-
         with _engine(engine, workers, seconds_per_file, memory_bytes) as pool:
             run = Run(pool, journal, settings, tally, None if store is None else (str(store), store_limit))
-            run.do(chosen, tell)
+            run.do(chosen, _teller(tally, report, progress))
         whole = write(folder, run, listing)
         journal.remove()
     return made(folder, whole, fresh=True, tally=tally)
+
+
+def _teller(tally: Tally, report: Callable[[Tally], None] | None, progress: Progress | None) -> Progress:
+    """Return what tells both how far the run is."""
+
+    def tell(done: int, total: int) -> None:
+        if report is not None:
+            report(tally)
+        if progress is not None:
+            progress(done, total)
+
+    return tell
 
 
 def choose(listing: Listing, settings: Mapping[str, Any]) -> tuple[Entry, ...]:

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from reelgym.data.messages import GREY, Clip, Image
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError
-from reelgym.reports.payload import Frame, encode
+from reelgym.reports.images import encode
+from reelgym.reports.payload import Frame
 from reelgym.reports.puzzles import Pictures
 from reelgym.tasks.base import MediaReader
 
