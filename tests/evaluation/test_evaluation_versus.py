@@ -99,7 +99,10 @@ def test_a_decision_takes_a_model_s_best_prompt_and_the_blind_score_under_it() -
     assert not alone.lines[0].tested and alone.detectable is None
 
 
-def test_the_command_takes_each_model_s_best_plain_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_takes_each_model_s_best_plain_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     worse = replace(LOW, rows=tuple(replace(row, value=0.0) for row in LOW.rows))
     results.write(tmp_path / "one", {"direct": worse, "tagged": LOW, "blind": replace(HIGH, probe="blind")})
     results.write(tmp_path / "two", {"direct": HIGH, "floor-longest": replace(HIGH, variant="none")})
@@ -108,6 +111,7 @@ def test_the_command_takes_each_model_s_best_plain_result(tmp_path: Path, capsys
     assert "two:direct - one:tagged" in said and "+0.500" in said and "two:direct is better" in said
     assert run(["compare", f"{tmp_path / 'one'}:direct", str(tmp_path / "two"), "--json"]) == 0
     assert '"one:direct"' in capsys.readouterr().out
+    assert (tmp_path / "comparisons" / "one-two.html").is_file()
 
 
 def test_mistakes_of_the_command_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
