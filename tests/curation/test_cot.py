@@ -16,12 +16,14 @@ from chain_world import FAULTS, KEPT, Asked, Teller, dataset, questions
 from chat_server import Said, Server, serving
 
 from reelgym import world
-from reelgym.curation.cot import CotConfig
+from reelgym.curation.cot import ChainWriter, CotConfig
 from reelgym.curation.cot_run import Made, estimate, write_chains
 from reelgym.data.dataset import Dataset, read_dataset
+from reelgym.data.messages import Message, Text
+from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.recipes.videop2r import videop2r_sft
-from reelgym.rollout.chat import Endpoint
+from reelgym.rollout.chat import Chat, Endpoint
 from reelgym.video import Store
 
 
@@ -229,6 +231,24 @@ def test_kept_chains_are_examples_of_the_recipe(ground: Dataset, asked: list[Ask
 def test_wrong_settings_are_told_in_one_line(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(RequestError, match=told):
         CotConfig(**settings)
+
+
+@pytest.mark.parametrize(("words", "kind"), [("a b c x y", "kept"), ("a b x y z", "wrong answer")])
+def test_an_answer_that_scores_the_threshold_itself_is_kept(words: str, kind: str) -> None:
+    # Of five words two are wrong: 1 - 2/5 = 0.6; of five three: 0.4.
+    sign = Sample(
+        id="sign",
+        task="labelled",
+        messages=(Message("user", (Text("What does the sign say?"),)),),
+        answer="a b c d e",
+        split="train",
+        evidence={"kind": "ocr"},
+    )
+    reply = f"<observation>A sign.</observation><think>So.</think><answer>{words}</answer>"
+    with serving(lambda body, before: Said(reply)) as server:
+        chat = Chat(Endpoint(url=server.url, model="m"))
+        chain = ChainWriter(chat, chat, CotConfig(sufficiency=False, blind=False)).one(sign)
+    assert [check.kind for check in chain.checks[:2]] == ["kept", kind]
 
 
 def test_every_fault_of_the_server_is_tried(asked: list[Asked]) -> None:
