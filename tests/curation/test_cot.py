@@ -23,6 +23,7 @@ from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import RequestError, WorkError
 from reelgym.recipes.videop2r import videop2r_sft
+from reelgym.rewards import Format
 from reelgym.rollout.chat import Chat, Endpoint
 from reelgym.video import Store
 
@@ -217,6 +218,8 @@ def test_kept_chains_are_examples_of_the_recipe(ground: Dataset, asked: list[Ask
     assert first.reply == read_dataset(out).samples[0].evidence["gold"]
     assert "Reply in this form: <observation>" in str(first.messages)
     assert plain.reply == first.reply[first.reply.index("<think>") :]
+    # Nobody is asked for what the reply does not hold.
+    assert "observation" not in str(plain.messages) and Format("reasoned").valid(plain.reply)
     assert run.data.media(first.messages[0].parts[0]).shape == (2, 28, 28, 3)
 
 
@@ -224,6 +227,7 @@ def test_kept_chains_are_examples_of_the_recipe(ground: Dataset, asked: list[Ask
     ("settings", "told"),
     [
         ({"variant": "direct"}, "unknown prompt of a chain of thought 'direct'"),
+        ({"variant": "reasoned"}, "unknown prompt of a chain of thought 'reasoned'"),
         ({"fallback": "text"}, "did you mean 'text-match'"),
         ({"threshold": 1.5}, r"threshold in \[0, 1\]"),
     ],

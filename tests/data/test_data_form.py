@@ -111,4 +111,11 @@ def test_the_fixed_openings_are_wanted_only_where_they_were_asked_for() -> None:
     opened = f"<observation>{OPENINGS['observation']} a</observation><think> {OPENINGS['think']} b</think>{A}"
     assert faults(opened) == faults(opened, opened=True) == ()
     assert faults(WHOLE, opened=True) == tuple(f"{name} does not open with the fixed words" for name in OPENINGS)
+    bare = "<think>b</think><answer>2</answer>"
+    assert (Format("reasoned").valid(bare), Format("reasoned").valid(WHOLE), Format().valid(bare)) == (
+        True,
+        False,
+        False,
+    )
+    assert faults(WHOLE, wanted=("think", "answer")) == ("observation not asked for",)
     assert (Format("videop2r").valid(WHOLE), Format("videop2r_opened").valid(WHOLE)) == (True, False)

@@ -48,6 +48,11 @@ def test_a_row_of_one_segment_sums_to_its_total(total: float, index: list[int]) 
     assert math.isnan(total) or sum(row) == pytest.approx(total, abs=1e-12)
 
 
+def test_the_last_token_of_a_segment_carries_its_total_and_the_others_a_mark() -> None:
+    row = carry([1.0, 2.0], [0, 0, -1, 1, 1])
+    assert row[1] == 2.0**-52 and row[4] == 2.0 and row[2] == 0.0 and 0 < max(row[0], row[3]) < 2.0**-99
+
+
 def test_a_reply_of_one_token_and_one_of_nothing_but_an_observation_are_carried() -> None:
     # Nothing was written that could earn: the missing segment's total is 0, without a token to say so.
     rows = padded([carry([0.0, 1.0], [-1]), carry([1.0, 0.0], [0])])

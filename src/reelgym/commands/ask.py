@@ -30,7 +30,10 @@ def ask(
     stop: Annotated[float, typer.Option(help="Second at which it ends; 0 for the end of the video.")] = 0.0,
     side: Annotated[int, typer.Option(help="A frame has at most the area of a square of this side in pixels.")] = 316,
     prompt: Annotated[
-        str, typer.Option(metavar="NAME", help="none, direct, tagged, videop2r, videop2r_opened; auto: a run's own.")
+        str,
+        typer.Option(
+            metavar="NAME", help="none, direct, reasoned, tagged, videop2r, videop2r_opened; auto: a run's own."
+        ),
     ] = "auto",
     max_tokens: Annotated[int, typer.Option(help="Cap of a reply.")] = 512,
     key_env: Annotated[

@@ -14,7 +14,7 @@ from typing import Any
 from reelgym import tasks
 from reelgym.data.form import contents, faults
 from reelgym.data.sample import Sample
-from reelgym.data.templates import INSTRUCTIONS, is_tagged, with_instruction
+from reelgym.data.templates import INSTRUCTIONS, TAGS, segments_of, with_instruction
 from reelgym.errors import RequestError, unknown
 from reelgym.judges.endpoint import EndpointJudge
 from reelgym.judges.leaks import leak
@@ -35,7 +35,7 @@ class CotConfig:
     """How chains are written and what they must pass.
 
     Attributes:
-        variant: The instruction: one of `data.templates.INSTRUCTIONS` that asks for tags.
+        variant: The instruction: one of `data.templates.INSTRUCTIONS` that asks for an observation.
         metric: The part of the task's score that counts: `auto` is `published` where the task has it, else `value`.
         threshold: What it must reach at least. 0.6 is VideoP2R's; a measure of 0.6 itself is kept.
         max_tokens: Cap of a chain. Ours.
@@ -58,7 +58,7 @@ class CotConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
-        tagged = [name for name in INSTRUCTIONS if is_tagged(name)]
+        tagged = [name for name in INSTRUCTIONS if segments_of(name) == TAGS]
         if self.variant not in tagged:
             raise unknown("prompt of a chain of thought", self.variant, tagged)
         if self.fallback not in FALLBACKS:

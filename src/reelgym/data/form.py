@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from reelgym.data.templates import OPENINGS, TAGS
 
 _TAG = re.compile(rf"<(/?)({'|'.join(TAGS)})>")
 
 
-def faults(text: str, *, opened: bool = False) -> tuple[str, ...]:
+def faults(text: str, *, opened: bool = False, wanted: Sequence[str] = TAGS) -> tuple[str, ...]:
     """Return every fault of a reply's form, each once; none where the form is right.
 
-    Right is each of the three segments exactly once, closed, not empty, in order, none inside another, and only white
-    space around them. Total on any text.
+    Right is each of the wanted segments exactly once, no other, closed, not empty, in order, none inside another, and
+    only white space around them. Total on any text.
 
     Args:
         text: The reply.
         opened: Whether observation and think must open with the fixed words of `templates.OPENINGS`.
+        wanted: The segments that were asked for, in order.
 
     >>> faults("<observation>a<think>b</think><answer>2</answer>")
     ('think inside observation', 'answer inside observation', 'observation not closed')
@@ -25,7 +27,9 @@ def faults(text: str, *, opened: bool = False) -> tuple[str, ...]:
     found, inside = _walk(text)
     names = [tag[2] for tag in _TAG.finditer(text) if not tag[1]]
     for name in TAGS:
-        if name not in names:
+        if name not in wanted:
+            found += [f"{name} not asked for"] if name in names else []
+        elif name not in names:
             found.append(f"{name} missing")
         elif names.count(name) > 1:
             found.append(f"{name} repeated")

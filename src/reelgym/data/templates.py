@@ -8,7 +8,7 @@ from typing import Literal
 from reelgym.data.messages import Message, Text
 from reelgym.errors import RequestError, unknown
 
-Variant = Literal["direct", "tagged", "videop2r", "videop2r_opened"]
+Variant = Literal["direct", "reasoned", "tagged", "videop2r", "videop2r_opened"]
 
 TAGS = ("observation", "think", "answer")
 """The segments of a tagged reply, in order: VideoP2R's perception, reasoning and answer (arXiv 2511.11113)."""
@@ -33,6 +33,7 @@ def _three_parts(opened: bool) -> str:
 
 INSTRUCTIONS: dict[str, str] = {
     "direct": "\nReply with the answer only.",
+    "reasoned": "\nReply in this form: <think>your reasoning</think><answer>the answer only</answer>",
     "tagged": (
         "\nReply in this form: <observation>what you see</observation><think>your reasoning</think>"
         "<answer>the answer only</answer>"
@@ -46,6 +47,15 @@ INSTRUCTIONS: dict[str, str] = {
 def is_tagged(variant: str) -> bool:
     """Return whether replies to a variant have tags."""
     return variant != "direct"
+
+
+def segments_of(variant: str) -> tuple[str, ...]:
+    """Return the segments that a variant asks for, in order.
+
+    >>> segments_of("direct"), segments_of("reasoned")
+    ((), ('think', 'answer'))
+    """
+    return {"direct": (), "reasoned": TAGS[1:]}.get(variant, TAGS)
 
 
 def with_instruction(messages: tuple[Message, ...], variant: str) -> tuple[Message, ...]:

@@ -72,10 +72,13 @@ def videop2r_sft(
         data: Dataset folder of `reelgym cot`, or of `reelgym import` where the records hold chains; the embedded
             world's gold chains where empty and the model is tiny.
         size: `tiny`, `3b-24gb`, `7b-80gb` or `paper`; `auto` is that of the model.
-        prompt: Instruction of the questions; `auto` is the one the chains were written under, else `videop2r`.
+        prompt: Instruction of the questions; `auto` is the one the chains were written under, else `videop2r`, and
+            `reasoned` where observations are left out.
         observations: Whether chains keep their observation; without, SFT is process-agnostic (the paper's ablation).
         seed: Of order and rendered videos.
     """
+    if prompt == "auto" and not observations:
+        prompt = "reasoned"
     chosen = choose(model, size, SIZES).size
     tiny = chosen == "tiny"
     if prompt != "auto" and prompt not in INSTRUCTIONS:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from reelgym.data.form import faults
-from reelgym.data.templates import INSTRUCTIONS, TAGS, Variant, is_tagged
+from reelgym.data.templates import INSTRUCTIONS, TAGS, Variant, segments_of
 from reelgym.data.trajectory import Group
 from reelgym.errors import unknown
 from reelgym.rewards.base import Reward, Scores
@@ -23,7 +23,7 @@ class Format(Reward):
 
     `tagged`: `<observation>..</observation><think>..</think><answer>..</answer>`, each tag exactly once, none empty,
     only white space around them (`data.form.faults` finds nothing); `videop2r_opened` also wants the fixed opening
-    words. `direct`: some text and none of these tags.
+    words, and `reasoned` has no observation. `direct`: some text and none of these tags.
     Limits: says nothing of what stands inside the tags; the accuracy of an answer that cannot be read is 0 by itself.
 
     Attributes:
@@ -50,6 +50,6 @@ class Format(Reward):
         >>> Format("direct").valid("3, 1, 2")
         True
         """
-        if is_tagged(self.variant):
-            return not faults(reply, opened=self.variant == "videop2r_opened")
+        if wanted := segments_of(self.variant):
+            return not faults(reply, opened=self.variant == "videop2r_opened", wanted=wanted)
         return bool(reply.strip()) and not _ANY_TAG.search(reply)

@@ -11,7 +11,7 @@ from typing import Any
 
 from reelgym.data.files import replacing
 from reelgym.data.sample import Sample
-from reelgym.data.templates import is_tagged
+from reelgym.data.templates import TAGS, segments_of
 from reelgym.errors import RequestError, WorkError, unknown
 from reelgym.evaluation import results
 from reelgym.evaluation.process.observed import facts_of, observed
@@ -139,7 +139,7 @@ def write(folder: str | Path, told: Mapping[str, Any], more: dict[str, Evaluatio
 def _tagged(model: str, found: Mapping[str, Evaluation]) -> Evaluation:
     """Return the replies whose segments are looked at: under the first prompt that asks for tags."""
     for one in found.values():
-        if one.probe is None and (one.variant == STORED_VARIANT or is_tagged(one.variant)):
+        if one.probe is None and (one.variant == STORED_VARIANT or segments_of(one.variant) == TAGS):
             return one
     raise RequestError(f"{model} was not asked for an observation: give --prompt tagged (or videop2r) for --measures")
 

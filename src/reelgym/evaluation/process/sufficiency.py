@@ -14,17 +14,17 @@ from typing import Any
 from reelgym.data.form import contents
 from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
+from reelgym.data.templates import INSTRUCTIONS
 from reelgym.evaluation.results import Evaluation
 from reelgym.judges.leaks import leak
 
-FORM = "\nReply in this form: <think>your reasoning</think><answer>the answer only</answer>"
 WITHOUT = "\nThe pictures are left out."
 BESIDE = "\nThis observation was written of them:\n{observation}"
 INSTEAD = "\nThe pictures are left out. This observation stands for them:\n{observation}"
-"""What follows the question. The last two with `FORM` are what a frozen reader is asked (`judges.reader`). Ours."""
+"""What follows the question; the last is what a frozen reader is asked (`judges.reader`). Ours."""
 
 VARIANT = "reasoned"
-"""The name of `FORM` in results: think and answer, no observation asked for."""
+"""The instruction: think and answer, no observation asked for."""
 
 Ask = Callable[[Sequence[Sample], str], Evaluation]
 """Asks samples whose prompts are whole, and names the work."""
@@ -40,7 +40,7 @@ def shown(sample: Sample, *, video: bool, observation: str = "") -> Sample:
         for message in sample.messages
     ]
     last = max(place for place, message in enumerate(messages) if message.role == "user")
-    messages[last] = Message("user", (*messages[last].parts, Text(told + FORM)))
+    messages[last] = Message("user", (*messages[last].parts, Text(told + INSTRUCTIONS[VARIANT])))
     return replace(sample, messages=tuple(messages))
 
 
