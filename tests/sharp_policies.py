@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
 from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.models import tiny
 from reelgym.models.base import Policy, Prompt
+from reelgym.models.merging import deltas, merge
 from reelgym.video.types import FrameSpec
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
@@ -37,3 +39,13 @@ def make_prompt(policy: Policy, words: str = "what happens next", *, seen: bool 
     images = [Image(video=name, spec=SPEC, time=1.0) for name in "bc"]
     parts = (Text("Watch: "), clip, Text(words), *images) if seen else (Text(words),)
     return policy.encode((Message("user", parts),), media)
+
+
+def merged_twice(model: nn.Module) -> dict[str, float]:
+    """Do what `merging.merge` does, and add the adapter once more: a fault to be found."""
+    added = deltas(model)
+    done = merge(model)
+    with torch.no_grad():
+        for name, delta in added.items():
+            model.get_submodule(name).weight += delta
+    return done

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from sharp_policies import merged_twice
 
 from reelgym import models
 from reelgym.doctor import local
@@ -113,17 +114,7 @@ def test_a_template_without_the_generation_prompt_is_found(folder: Path) -> None
 
 
 def test_an_adapter_merged_twice_is_found(saved: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    once = merging.merge
-
-    def twice(model: Any) -> dict[str, float]:
-        added = merging.deltas(model)
-        done = once(model)
-        with torch.no_grad():
-            for name, delta in added.items():
-                model.get_submodule(name).weight += delta
-        return done
-
-    monkeypatch.setattr(merging, "merge", twice)
+    monkeypatch.setattr(merging, "merge", merged_twice)
     found = failed(saved["qwen2_5_vl"])
     assert list(found) == ["LoRA merged"]
     assert found["LoRA merged"].startswith("merged twice: the adapter is 2.00 times in the weights of ")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from sharp_policies import merged_twice
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -159,17 +160,7 @@ def test_an_evaluation_stands_in_the_card_with_its_floors(
 def test_a_merge_that_changes_the_model_is_not_published(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    once = merging.merge
-
-    def twice(model: Any) -> dict[str, float]:
-        added = merging.deltas(model)
-        done = once(model)
-        with torch.no_grad():
-            for name, delta in added.items():
-                model.get_submodule(name).weight += delta
-        return done
-
-    monkeypatch.setattr(merging, "merge", twice)
+    monkeypatch.setattr(merging, "merge", merged_twice)
     with pytest.raises(WorkError, match=r"the folded weights and the adapter differ by .* nothing was published"):
         folder.publish(str(trained), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image as PILImage
+from synthesis_runs import scene
 
 from reelgym import tasks
 from reelgym.data.dataset import Dataset, read_dataset
@@ -23,15 +24,10 @@ from reelgym.errors import RequestError, WorkError
 from reelgym.synthesis.labelled import import_records
 from reelgym.synthesis.labelled.record import BadRecord, Draft, options_of
 from reelgym.synthesis.labelled.rows import rows
-from reelgym.video import Store, write_mp4
+from reelgym.video import Store
 
 RECORDS = Path(__file__).parent / "records"
 TABLE = "clip=video,ask=question,right=answer,one=option,two=option,three=option,from=start,to=end"
-
-
-def scene(path: Path, seed: int, seconds: int = 12) -> None:
-    blocks = np.random.default_rng(seed).integers(0, 256, (seconds * 4, 4, 4, 3)).astype(np.uint8)
-    write_mp4(str(path), blocks.repeat(16, 1).repeat(16, 2), 4)
 
 
 @pytest.fixture(scope="module")

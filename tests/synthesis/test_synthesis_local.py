@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthesis_runs import SETTINGS, scene
 
 from reelgym import tasks
 from reelgym.data.dataset import read_dataset
@@ -16,15 +17,9 @@ from reelgym.data.messages import Clip, Image
 from reelgym.errors import RequestError, WorkError
 from reelgym.synthesis import inspect, synthesize, table
 from reelgym.tasks.mvp import MVPConfig
-from reelgym.video import Store, write_mp4
+from reelgym.video import Store
 
-CONFIG = MVPConfig(frames=6, hidden=2, distractors=2, margin=0, min_before=1, min_after=1, short_side=28)
-
-
-def scene(path: Path, seed: int, seconds: int = 12) -> None:
-    """A small video of plainly different pictures, four a second."""
-    blocks = np.random.default_rng(seed).integers(0, 256, (seconds * 4, 4, 4, 3)).astype(np.uint8)
-    write_mp4(str(path), blocks.repeat(16, 1).repeat(16, 2), 4)
+CONFIG = MVPConfig(**SETTINGS["config"])
 
 
 @pytest.fixture(scope="module")
@@ -96,16 +91,7 @@ def test_repeating_a_finished_run_says_so_and_a_changed_setting_is_listed(made: 
     with pytest.raises(RequestError, match=r"was made with other settings \(per_video: 3 then, 4 now\)"):
         synthesize([videos], made, **same | {"per_video": 4})  # type: ignore[arg-type]
     with pytest.raises(RequestError, match=r"seed: 0 then, 5 now; tasks\.mvp\.config\.kappa: None then, 0\.9"):
-        config = {
-            "frames": 6,
-            "hidden": 2,
-            "distractors": 2,
-            "margin": 0,
-            "min_before": 1,
-            "min_after": 1,
-            "short_side": 28,
-        }
-        synthesize([videos], made, **same | {"config": config | {"kappa": 0.9}, "seed": 5})  # type: ignore[arg-type]
+        synthesize([videos], made, **same | {"config": SETTINGS["config"] | {"kappa": 0.9}, "seed": 5})  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="inputs: '6 files"):
         synthesize([videos / "deep"], made, **same)  # type: ignore[arg-type]
     assert bytes_of(made) == before

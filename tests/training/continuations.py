@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from sharp_policies import SPEC, make_prompt
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.models import attention
@@ -139,3 +140,18 @@ def agree(found: Any, right: Any, values: float, slopes: float) -> None:
     floor = 1e-6 * max(float(value.norm()) for value in right[2].values())
     errors = {n: float((found[2][n] - right[2][n]).norm() / (right[2][n].norm() + floor)) for n in right[2]}
     assert max(errors.values()) < slopes, max(errors, key=lambda name: errors[name])
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the elements of the largest tensor that any operation made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        out = func(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(tensor, torch.Tensor):
+                self.elements = max(self.elements, tensor.untyped_storage().nbytes() // tensor.element_size())
+        return out

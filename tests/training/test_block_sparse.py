@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from continuations import flat, mixed_items
+from continuations import Largest, flat, mixed_items
 from sharp_policies import make_prompt, sharp
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from reelgym.models import attention, flex
 from reelgym.models.attention import Branch, PackedLayout, Rectangle, rectangles
@@ -61,21 +60,6 @@ def test_the_block_sparse_form_is_the_split_form(monkeypatch: pytest.MonkeyPatch
     for one, other in zip(found, right, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
     assert len(calls) == policy.model.config.text_config.num_hidden_layers
-
-
-class Largest(TorchDispatchMode):
-    """Remembers the elements of the largest tensor that any operation made."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        out = func(*args, **(kwargs or {}))
-        for tensor in out if isinstance(out, tuple | list) else (out,):
-            if isinstance(tensor, torch.Tensor):
-                self.elements = max(self.elements, tensor.untyped_storage().nbytes() // tensor.element_size())
-        return out
 
 
 @pytest.mark.parametrize("form", ["packed", "two passes"])

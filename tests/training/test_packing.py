@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from continuations import Largest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sharp_policies import FAMILIES, make_prompt, sharp
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from reelgym.errors import RequestError, WorkError
 from reelgym.models.base import Policy, Prompt
@@ -205,30 +205,15 @@ def test_nothing_to_score_and_bad_temperatures_are_refused(policy: Policy) -> No
         group_logprobs(policy, make_items(policy), temperature=0.0)
 
 
-class _Largest(TorchDispatchMode):
-    """Remembers the largest tensor of one head's scores or masks that any operation made."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        out = func(*args, **(kwargs or {}))
-        for tensor in out if isinstance(out, tuple | list) else (out,):
-            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().nbytes():
-                self.elements = max(self.elements, tensor.untyped_storage().nbytes() // tensor.element_size())
-        return out
-
-
 def test_no_tensor_is_as_large_as_a_mask_over_prompt_and_completions(policy: Policy) -> None:
     prompt = make_prompt(policy, "what next " * 150, seen=False)
     item = PackItem(prompt, None, [words(policy, 64, j) for j in range(8)])
     squared = item.num_tokens**2
-    with _Largest() as seen, torch.no_grad():
+    with Largest() as seen, torch.no_grad():
         group_logprobs(policy, [item], chunk_tokens=64)
     assert item.num_tokens > 800
     assert seen.elements < squared / 4
-    with _Largest() as seen, torch.no_grad():
+    with Largest() as seen, torch.no_grad():
         torch.zeros(item.num_tokens, item.num_tokens)
     assert seen.elements == squared
 
