@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,27 @@ def test_a_name_that_is_nothing_is_told_in_one_line(name: str) -> None:
     ) as e:
         models.load(name)
     assert "\n" not in str(e.value)
+
+
+def test_what_must_be_a_path_and_a_hub_out_of_reach_are_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(host: str, port: object) -> object:
+        raise socket.gaierror(-2, f"{host} is not known")
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("socket.getaddrinfo", nowhere)
+    with pytest.raises(RequestError, match=r"no model 'runs/mvp': runs/ holds nothing\. Give one"):
+        models.load("runs/mvp")
+    (tmp_path / "mine" / "first").mkdir(parents=True)
+    with pytest.raises(RequestError, match=r"no model 'mine/frist': mine/ holds first\. Give one of these"):
+        models.load("mine/frist")
+    with pytest.raises(RequestError, match=r"a hub name, and huggingface\.co cannot be reached .*: give a folder"):
+        models.load("nobody/no-such-model")
 
 
 def test_an_empty_folder_and_an_absent_hub_name_offline_are_told_in_one_line(

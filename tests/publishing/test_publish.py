@@ -179,6 +179,12 @@ class Hub:
         self.calls.append(("upload", how))
 
 
+def test_a_run_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    for name in ("runs/none", "who/ever", "runs/none@step-3"):
+        with pytest.raises(RequestError, match=f"no run '{name}': give a folder that `reelgym train` wrote"):
+            folder.publish(name, tmp_path / "out")
+
+
 def test_nothing_is_pushed_without_the_flag_and_private_by_default(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -136,6 +136,8 @@ def test_a_rehearsal_rolls_groups_out_and_leaves_the_policy_as_it_was() -> None:
     assert (found.groups, found.invalid, seen[-1]) == (5, None, (5, 5))
     assert 0 <= found.reward <= 1 and 0 <= found.signal <= 1 and found.tokens <= 6 and found.prompt_tokens > 5
     assert update_seconds(run, policy, 3.4) > 0
+    # What a prompt costs once, and what starting costs, is told apart from what a step costs.
+    assert found.sight_seconds > 0 and found.warm_seconds > 0 and found.seconds > 0
     after = policy.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert all(one.grad is None for one in policy.model.parameters())

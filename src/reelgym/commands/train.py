@@ -60,8 +60,7 @@ def train(
 
         return plan(resolved.run, as_json)
     folder = out or Path("runs", Path(recipe.rpartition(":")[2]).stem)
-    if not unsafe:
-        _examine(resolved.run.policy, folder)
+    _begin(resolved.run, folder, unsafe=unsafe)
     with Bars() as bars, Stop() as stop:
         progress = bars.stage(f"train {resolved.name}")
         _train(resolved.run, folder, progress, stop)
@@ -72,14 +71,21 @@ def train(
     _trained(folder, as_json)
 
 
-def _examine(model: str, folder: Path) -> None:
-    """Refuse a model that is not right on this machine; a run that was taken up before began with one that was."""
+def _begin(run: SFTRun | RLRun, folder: Path, *, unsafe: bool) -> None:
+    """Tell what a new run will hold in memory, before anything loads, and refuse a model that is not right here.
+
+    A run that is taken up began with one that was.
+    """
+    from reelgym.commands.train_plan import memory_line
     from reelgym.doctor import gate
     from reelgym.recipes import proving
     from reelgym.training import checkpoint
 
-    if _speaks() and checkpoint.latest(folder) is None:
-        say(gate.require(model, proving.cache_folder()))
+    if not _speaks() or checkpoint.latest(folder) is not None:
+        return
+    say(memory_line(run))
+    if not unsafe:
+        say(gate.require(run.policy, proving.cache_folder()))
 
 
 def _reason(resolved: Resolved) -> str:

@@ -40,6 +40,16 @@ def plan(run: SFTRun | RLRun, as_json: bool) -> None:
         print_json(found)
 
 
+def memory_line(run: SFTRun | RLRun) -> str:
+    """Return the peak of memory, estimated from shapes, and whether it fits: one line."""
+    import torch
+
+    memory = _memory(run)
+    free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
+    name, size = memory.rows()[-1]
+    return f"memory, estimated: {name} {size}; {_fits(memory, free)}"
+
+
 def _memory(run: SFTRun | RLRun) -> Estimate:
     import torch
 
@@ -83,14 +93,21 @@ def _rolled(run: RLRun, found: Rehearsed, update: float) -> dict[str, Any]:
     config = run.config
     sampling = found.seconds / found.groups * config.prompts_per_step
     step = sampling + update * config.prompts_per_step * config.inner_steps
+    met = min(len(run.data.items), config.steps * config.prompts_per_step) * found.sight_seconds
     rollouts = config.steps * config.prompts_per_step * config.group_size
     tokens = {"rollouts": rollouts, "tokens_generated": round(rollouts * found.tokens)}
-    seconds = {"seconds_a_step": step, "seconds": step * config.steps}
+    seconds: dict[str, Any] = {"seconds_a_step": step, "seconds": step * config.steps + met + found.warm_seconds}
+    seconds["seconds_of"] = {
+        "sampling": sampling,
+        "update": step - sampling,
+        "new_prompts": met,
+        "warm_up": found.warm_seconds,
+    }
     return tokens | seconds | {"rehearsed": asdict(found), "advice": advice(found)}
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    seen = found["rehearsed"]
+    seen, of = found["rehearsed"], found["seconds_of"]
     invalid = "not known" if seen["invalid"] is None else f"{100 * seen['invalid']:.0f} %"
     return [
         ("mean reward", f"{seen['reward']:.3f} ({seen['groups']} groups)"),
@@ -100,6 +117,15 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("cut off", f"{100 * seen['truncated']:.0f} %"),
         ("tokens", f"prompt {seen['prompt_tokens']} at most, reply {seen['tokens']:.0f} on average"),
         ("in all", f"{found['steps']} steps, {found['rollouts']:,} rollouts, {found['tokens_generated']:,} tokens"),
-        ("time", f"{found['seconds_a_step']:.1f} s a step, {found['seconds'] / 3600:.2f} h without evaluations"),
+        (
+            "time of a step",
+            f"{found['seconds_a_step']:.2f} s: sampling {of['sampling']:.2f}, update {of['update']:.2f}",
+        ),
+        ("beside the steps", f"prompts met first {of['new_prompts']:.1f} s in all, warm-up {of['warm_up']:.1f} s once"),
+        ("time in all", f"{_clock(found['seconds'])} without evaluations and saving"),
         ("advice", found["advice"]),
     ]
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 3600:.2f} h"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +24,9 @@ from reelgym.models.saving import FACTS, quiet
 from reelgym.models.tiny import ASSETS, FAMILIES, NAMES, build
 
 Found = TypeVar("Found")
+
+OURS = ("runs", "evals")
+"""Folders that our commands write to by default: a name below them is never a hub's."""
 
 
 def load(
@@ -70,12 +76,44 @@ def resolve(name: str) -> str:
         best = checkpoints / "best.json"
         chosen = str(json.loads(best.read_text())["checkpoint"]) if best.is_file() else steps[-1]
         return str(checkpoints / (chosen if chosen in steps else steps[-1]))
-    if Path(name).is_dir() or re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
+    if Path(name).is_dir():
+        return name
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
+        _check_hub(name)
         return name
     raise RequestError(
         f"no model {name!r}: give {', '.join(NAMES)}, a folder with config.json, a run, or a hub name such as "
         "Qwen/Qwen2.5-VL-3B-Instruct"
     )
+
+
+def _check_hub(name: str) -> None:
+    """Refuse at once a name of the form OWNER/NAME that no hub can answer, instead of after a hub client's retries.
+
+    Raises:
+        RequestError: The owner is a folder here, or one of ours, so a path was meant; or the hub has no address here.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    owner = Path(name).parent
+    if owner.is_dir() or owner.name in OURS:
+        beside = sorted(path.name for path in owner.iterdir() if path.is_dir())[:8] if owner.is_dir() else []
+        there = f"{owner}/ holds {', '.join(beside)}" if beside else f"{owner}/ holds nothing"
+        raise RequestError(
+            f"no model {name!r}: {there}. Give one of these, or a hub name such as Qwen/Qwen2.5-VL-3B-Instruct "
+            "(its owner is no folder here)"
+        )
+    known = isinstance(try_to_load_from_cache(name, "config.json"), str)
+    if known or constants.HF_HUB_OFFLINE or getproxies():
+        return
+    host = urlsplit(constants.ENDPOINT).hostname or ""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise RequestError(
+            f"no model {name!r}: there is no such folder here, so it was taken as a hub name, and {host} cannot be "
+            f"reached ({error.strerror or error}): give a folder, a run, {', '.join(NAMES)}, or connect"
+        ) from error
 
 
 def place_of(name: str) -> Path | None:

@@ -75,6 +75,8 @@ def publish(run: str, out: Path, *, dtype: torch.dtype = torch.bfloat16, say: Sa
     tell = say or (lambda line: None)
     if out.exists() and any(out.iterdir()):
         raise RequestError(f"{out} is not empty: choose another folder with --out")
+    if not Path(run.partition("@")[0]).is_dir():
+        raise RequestError(f"no run {run!r}: give a folder that `reelgym train` wrote, or FOLDER@step-N of it")
     checkpoint = Path(loading.resolve(run))
     tell(f"load {run} in float32")
     policy = models.load(run, device="cpu", dtype=torch.float32)

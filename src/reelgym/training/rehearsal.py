@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from reelgym.training.order import Pick
 from reelgym.training.packing import PackItem
 
 if TYPE_CHECKING:
-    from reelgym.models.base import Policy
+    from reelgym.models.base import Features, Policy, Prompt
 
 GROUPS = 8
 """Groups that are rolled out. Ours."""
@@ -50,7 +50,10 @@ class Rehearsed:
         truncated: Share of the replies cut at the cap.
         tokens: Mean length of a reply.
         prompt_tokens: Longest prompt.
-        seconds: That sampling and scoring took.
+        seconds: That sampling all groups took, once everything was warm.
+        sight_seconds: That a prompt took when it was first met: decoding, encoding and, where the tower is frozen, its
+            features; later epochs find them kept.
+        warm_seconds: That starting took once: the first prompt's surplus, and a first short reply.
     """
 
     groups: int
@@ -62,6 +65,8 @@ class Rehearsed:
     tokens: float
     prompt_tokens: int
     seconds: float
+    sight_seconds: float = 0.0
+    warm_seconds: float = 0.0
 
 
 def rehearse(
@@ -80,18 +85,39 @@ def rehearse(
     chosen = [items[place * len(items) // count] for place in range(count)]
     inputs, config = Inputs(policy, run.data.media, run.config), run.config
     params = SamplingParams(max_tokens=config.max_completion_tokens, temperature=config.temperature)
-    prompts = [inputs.prompt(one.id, partial(with_instruction, one.messages, run.variant)) for one in chosen]
+    frozen = not config.train_tower
+    prompts: list[Prompt] = []
+    features: list[Features] = []
+    met: list[float] = []
+    for one in chosen:
+        began = time.monotonic()
+        prompts.append(inputs.prompt(one.id, partial(with_instruction, one.messages, run.variant)))
+        features += inputs.features([one.id]) if frozen else []
+        met.append(time.monotonic() - began)
+    sight = float(np.median(met))
+    warm = max(0.0, met[0] - sight) + _first_reply(run, sampler, prompts[0], features[:1] or None)
     began, groups = time.monotonic(), list[Group]()
     for start in range(0, count, config.prompts_per_step):
         end = min(count, start + config.prompts_per_step)
         streams = Streams(config.seed, 0, [sample.id for sample in chosen[start:end]])
-        turns = sampler.sample(prompts[start:end], n=config.group_size, params=params, streams=streams)
+        seen = features[start:end] or None
+        turns = sampler.sample(prompts[start:end], n=config.group_size, params=params, streams=streams, features=seen)
         for sample, members in zip(chosen[start:end], turns, strict=True):
             groups.append(Group(sample=sample, trajectories=tuple(Trajectory(turns=(turn,)) for turn in members)))
         if progress:
             progress(end, count)
-    longest = max(map(len, prompts))
-    return _told(run, groups, longest, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    told = _told(run, groups, max(map(len, prompts)), seconds)
+    return replace(told, sight_seconds=sight, warm_seconds=warm)
+
+
+def _first_reply(run: RLRun, sampler: Sampler, prompt: Prompt, features: Sequence[Features] | None) -> float:
+    """Return the seconds of a sampler's first reply, of two tokens: what it sets up once is no part of a step."""
+    began = time.monotonic()
+    params = SamplingParams(max_tokens=min(2, run.config.max_completion_tokens), temperature=run.config.temperature)
+    streams = Streams(run.config.seed, 0, ["warm"])
+    sampler.sample([prompt], n=run.config.group_size, params=params, streams=streams, features=features)
+    return time.monotonic() - began
 
 
 def _told(run: RLRun, groups: Sequence[Group], longest: int, seconds: float) -> Rehearsed:
@@ -144,6 +170,8 @@ def advice(found: Rehearsed) -> str:
 def update_seconds(run: RLRun, policy: Policy, reply_tokens: float) -> float:
     """Return the seconds of a forward and backward pass over one group of the first sample; gradients are cleared.
 
+    It is the second of two: the first one sets up what later ones find.
+
     Args:
         run: What is to be trained.
         policy: Untrained, prepared for training.
@@ -155,9 +183,11 @@ def update_seconds(run: RLRun, policy: Policy, reply_tokens: float) -> float:
     (features,) = inputs.features([sample.id])
     completions = [torch.full((max(1, round(reply_tokens)),), policy.end_id) for _ in range(config.group_size)]
     item = PackItem(prompt, features, completions)
-    began = time.monotonic()
-    rows = packing.group_logprobs(policy, [item], recompute=config.gradient_checkpointing)
-    torch.cat(rows[0]).sum().backward()  # type: ignore[no-untyped-call]
-    spent = time.monotonic() - began
-    policy.model.zero_grad(set_to_none=True)
+    spent = 0.0
+    for _ in range(2):
+        began = time.monotonic()
+        rows = packing.group_logprobs(policy, [item], recompute=config.gradient_checkpointing)
+        torch.cat(rows[0]).sum().backward()  # type: ignore[no-untyped-call]
+        policy.model.zero_grad(set_to_none=True)
+        spent = time.monotonic() - began
     return spent
