@@ -227,7 +227,16 @@ def test_a_leak_is_an_answer_that_the_parser_accepts_and_no_mere_line(
 
 
 @pytest.mark.parametrize(
-    "order", ["2, 1", "The second candidate, then candidate one: 2 then 1.", "It begins with two and ends with one"]
+    "order",
+    [
+        "2, 1",
+        "The second candidate, then candidate one: 2 then 1.",
+        "It begins with two and ends with one",
+        "2 precedes 1",
+        "Earliest: 2; latest: 1",
+        "Slot one holds candidate 2, slot two candidate 1",
+        "2 is earlier than 1",
+    ],
 )
 def test_a_paraphrased_order_is_a_leak_and_a_list_of_what_candidates_show_is_none(order: str) -> None:
     assert leak(f"A hand moves. {order}", PUZZLE)

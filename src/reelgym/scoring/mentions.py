@@ -13,7 +13,8 @@ _NUMBER = re.compile(r"(?<![\w.])(?:#\s?)?(\d{1,6}|" + "|".join(_WORDS) + r")(?!
 _BETWEEN = re.compile(
     r"(?:[\s,;:.()\[\]{}<>*|#>=\u2192\u21d2\uff0c\u3001-]|\b(?:a|after|an|and|answer|before|by|candidates?|comes?|correct|final|finally"
     r"|afterwards?|begin(?:s|ning)?|ends?|ending|start(?:s|ing)?|first|follow(?:ed|s)?|frames?|gap|goes|images?|in|is|it|last|lastly|next|number|order|pictures?|right|second|so|that|the"
-    r"|then|third|time|to|was|with)\b)*",
+    r"|then|third|time|to|was|with|earl(?:y|ier|iest)|late(?:r|st)?|middle|preced(?:es|ed|ing)|succeed(?:s|ed)|which|than|slots?"
+    r"|positions?|places?|holds|fourth|fifth)\b)*",
     re.IGNORECASE,
 )
 
