@@ -13,7 +13,7 @@ import pytest
 from reelgym.cli import run
 from reelgym.commands.new_templates import TEMPLATES, filled
 
-ROOMS = ("rewards", "algorithms", "tasks", "evaluation")
+ROOMS = ("rewards", "algorithms", "tasks", "evaluation", "recipes")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def add(app: typer.Typer) -> None:
 
 
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="task, reward, algorithm, benchmark")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="task, reward, algorithm, benchmark, recipe")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="In small letters, words joined by _.")],
     root: Annotated[Path, typer.Option(help="The checkout of reelgym.")] = Path(),
 ) -> None:

@@ -254,6 +254,64 @@ def test_the_same_seed_gives_the_same_samples_and_another_one_others() -> None:
     assert {one.id for one in made()} & {one.id for one in made(seed=1)} == set()
 '''
 
+RECIPE = '''"""NAME: say here what it learns, and from what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reelgym.recipes import recipe
+from reelgym.recipes.mvp import mvp
+from reelgym.training.config import RLRun
+
+
+@recipe
+def NAME(*, model: str = "tiny", data: str = "", kl_coef: float = 0.01, seed: int = 0) -> RLRun:
+    """Learn what `mvp` does, kept near where it began; give the paper with its arXiv id, and what is ours.
+
+    Args:
+        model: What to start from: `tiny`, a hub name, a folder, a run.
+        data: Dataset folder made by `reelgym synth`; the embedded world where empty.
+        kl_coef: Weight of the divergence from the first policy.
+        seed: Of order, sampling and rendered videos.
+    """
+    run = mvp(model=model, data=data, seed=seed)
+    return replace(run, config=replace(run.config, kl_coef=kl_coef))
+'''
+
+RECIPE_TEST = '''"""NAME: what it sets, by its name and its settings, and two steps of it on the tiny model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reelgym.recipes import proving
+from reelgym.recipes.NAME import NAME
+from reelgym.recipes.resolve import resolve
+from reelgym.synthesis import synthesize
+from reelgym.training import rl
+from reelgym.training.metrics import read
+
+
+def test_it_is_found_by_its_name_and_takes_its_settings() -> None:
+    assert resolve("NAME", []).run.config.kl_coef == 0.01
+    assert resolve("NAME", ["kl_coef=0.5", "steps=3"]).run.config.kl_coef == 0.5
+
+
+def test_two_steps_on_the_tiny_model(world_videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELGYM_CACHE", str(tmp_path / "cache"))
+    data = tmp_path / "puzzles"
+    synthesize([world_videos], data, config=proving.OWN, per_video=1, limit=2, split="train", workers=1)
+    run = NAME(data=str(data))
+    few = replace(run.config, steps=2, prompts_per_step=1, group_size=2, max_completion_tokens=4)
+    rl.train(replace(run, eval_data=None, config=few), tmp_path / "run")
+    rows = read(tmp_path / "run" / "metrics.jsonl")
+    assert rows[-1]["step"] == 2 and "rewards/score" in rows[-1]
+'''
+
 TEMPLATES = {
     "task": ("tasks/NAME.py", TASK, "tasks/test_task_NAME.py", TASK_TEST),
     "reward": ("rewards/NAME.py", REWARD, "rewards/test_reward_NAME.py", REWARD_TEST),
@@ -264,6 +322,7 @@ TEMPLATES = {
         "evaluation/benchmarks/test_benchmark_NAME.py",
         BENCHMARK_TEST,
     ),
+    "recipe": ("recipes/NAME.py", RECIPE, "recipes/test_recipe_NAME.py", RECIPE_TEST),
 }
 """By kind: the file below `src/reelgym`, its text, the file below `tests`, its text."""
 
