@@ -145,3 +145,15 @@ def test_the_packaged_folder_states_what_we_set() -> None:
     family = tiny.FAMILIES["qwen2_5_vl"]()
     found = stated.read(str(tiny.ASSETS / "tiny"))
     assert stated.differences(family, found, object()) == []
+
+
+def test_rates_of_whole_videos_are_told_and_not_followed_and_impossible_ones_are_an_error(released: Path) -> None:
+    path = released / "video_preprocessor_config.json"
+    plain = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps(plain | {"fps": 2, "min_frames": 4, "max_frames": 768, "num_frames": None}))
+    models.load(released)
+    assert stated.rates(stated.read(str(released))) == {"fps": 2, "min_frames": 4, "max_frames": 768}
+    for wrong in ({"fps": 0}, {"min_frames": 9, "max_frames": 8}):
+        path.write_text(json.dumps(plain | wrong))
+        with pytest.raises(RequestError, match=r"video_preprocessor_config.json states .*, which no video meets"):
+            models.load(released)

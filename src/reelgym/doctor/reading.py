@@ -9,7 +9,7 @@ import torch
 from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.doctor.check import Check
 from reelgym.doctor.subject import FRAMES, IMAGES, Subject
-from reelgym.models import official
+from reelgym.models import official, stated
 from reelgym.models.family import Prompt
 from reelgym.models.prompts import render
 
@@ -32,6 +32,7 @@ def checks() -> dict[str, Callable[[Subject], Check]]:
         "positions": positions,
         "positions of transformers": stock_positions,
         "times of a clip": times,
+        "rate of a clip": rate,
         "placeholders": placeholders,
     }
 
@@ -188,6 +189,13 @@ def times(subject: Subject) -> Check:
     ours, theirs = official.stock_times(subject.policy, subject.prompt, seconds)
     told = f"frames at {', '.join(f'{second:g}' for second in seconds)} s are told as {', '.join(ours)}"
     return Check("times of a clip", ours == theirs, told + ("" if ours == theirs else f", not {', '.join(theirs)}"))
+
+
+def rate(subject: Subject) -> Check:
+    """Tell the frame rate and counts that the model's files state for whole videos: a prompt names its own frames."""
+    told = stated.rates(stated.read(subject.folder))
+    own = "every prompt names its own frames (FrameSpec: --fps and the settings of a task), at their true times"
+    return Check("rate of a clip", None, f"its files state {stated.listed(told) if told else 'none'}; {own}")
 
 
 def placeholders(subject: Subject) -> Check:

@@ -1,7 +1,9 @@
 """What the files of a released model state about its processor, read in every form they are published in, and compared.
 
-Pixel limits are taken from the files. Whatever else they state and we compute by ourselves (patches, normalisation,
-resampling, time) must agree with ours: a difference is an error, never a guess about which of the two is right.
+Pixel limits are taken from the files. Frame rates and counts are read, told, and not followed: a processor samples
+whole videos by them, and here every prompt names its own frames, whose true times the model is told. Whatever else they
+state and we compute by ourselves (patches, normalisation, resampling, time) must agree with ours: a difference is an
+error, never a guess about which of the two is right.
 
 Forms: `preprocessor_config.json` and `video_preprocessor_config.json`, as Qwen publishes them (limits as `min_pixels`
 and `max_pixels`, or under `size`), and `processor_config.json` with both inside, as transformers 5 saves them.
@@ -19,6 +21,8 @@ from reelgym.models.family import Family
 
 FILES = {"image": "preprocessor_config.json", "video": "video_preprocessor_config.json"}
 UNIFIED = "processor_config.json"
+RATES = ("fps", "num_frames", "min_frames", "max_frames")
+"""What files state about the frames that a processor takes of a whole video. Ours are named by a clip's `FrameSpec`."""
 BOUNDS = (("min", "shortest_edge"), ("max", "longest_edge"))
 
 Stated = dict[str, dict[str, Any]]
@@ -65,10 +69,18 @@ def differences(family: Family, stated: Stated, vision: Any) -> list[str]:
         low, high = fields.get("min_pixels"), fields.get("max_pixels")
         if low and high and low > high:
             found.append(f"{file} states limits of {low} to {high} pixels, which no picture meets")
+    told = rates(stated)
+    if told.get("fps", 1) <= 0 or told.get("min_frames", 1) > told.get("max_frames", float("inf")):
+        found.append(f"{FILES['video']} states {listed(told)}, which no video meets")
     for name in ("in_channels", "num_channels"):
         if getattr(vision, name, 3) != 3:
             found.append(f"config.json states {name}={getattr(vision, name)!r} of the tower, not 3")
     return found
+
+
+def rates(stated: Stated) -> dict[str, Any]:
+    """Return which of `RATES` the files of a clip's processor state."""
+    return {name: stated["video"][name] for name in RATES if stated["video"].get(name) is not None}
 
 
 def template(place: str) -> str | None:
@@ -98,6 +110,11 @@ def _plain(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
         if int(plain.setdefault(name, inside)) != int(inside):
             raise RequestError(f"{where} states {name}={plain[name]} and {inside} under size: delete the wrong one")
     return plain | ({"size": size} if size else {})
+
+
+def listed(fields: Mapping[str, Any]) -> str:
+    """Return fields as `name=value, name=value`."""
+    return ", ".join(f"{name}={value!r}" for name, value in fields.items())
 
 
 def _same(one: Any, other: Any) -> bool:
