@@ -1,4 +1,4 @@
-"""Scores with a strict and a smooth reward, of which a setting decides the value; and the correction of all parts.
+"""Scores of several parts, of which one is the value (by a setting: the strict or the smooth), corrected for chance.
 
 Reference: VideoSSR (arXiv 2511.06281) found that strict rewards give GRPO too little signal; both stay selectable.
 """
@@ -20,25 +20,24 @@ PARTIAL = 0.5
 """What a choice that is not the right one can earn at most under the smooth reward. Ours."""
 
 
-def graded_score(parts: Mapping[str, float] | None, chances: Mapping[str, float], reward: str, parsed: Any) -> Score:
+def graded_score(parts: Mapping[str, float] | None, chances: Mapping[str, float], value: str, parsed: Any) -> Score:
     """Return the score of a reply with every part raw and corrected for chance.
 
     Args:
-        parts: Raw measures, `strict` and `smooth` among them; None for a reply that could not be read, which earns 0
-            in each.
+        parts: Raw measures; None for a reply that could not be read, which earns 0 in each.
         chances: What a guesser gets, for the same names.
-        reward: Which of the two is the value.
+        value: The name of the one that is the value.
         parsed: The answer that was read; not kept where `parts` is None.
     """
     raw = dict.fromkeys(chances, 0.0) if parts is None else dict(parts)
     skill = {f"{name}_corrected": corrected(raw[name], chance) for name, chance in chances.items()}
     valid = parts is not None
-    return Score(value=raw[reward], parts=raw | skill, valid=valid, parsed=parsed if valid else None)
+    return Score(value=raw[value], parts=raw | skill, valid=valid, parsed=parsed if valid else None)
 
 
-def graded_chance(chances: Mapping[str, float], reward: str) -> dict[str, float]:
+def graded_chance(chances: Mapping[str, float], value: str) -> dict[str, float]:
     """Return the chance of every part of `graded_score` and of its value; a corrected part has 0."""
-    return dict(chances) | {f"{name}_corrected": 0.0 for name in chances} | {"value": chances[reward]}
+    return dict(chances) | {f"{name}_corrected": 0.0 for name in chances} | {"value": chances[value]}
 
 
 def choice_parts(chosen: int, truth: int, closeness: Sequence[float]) -> dict[str, float]:

@@ -25,11 +25,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from reelgym.data.sample import Sample
-from reelgym.scoring import Score, answer_text, corrected
+from reelgym.scoring import Score, answer_text
 from reelgym.scoring import intervals as several
 from reelgym.scoring.boxes import Track, box_parts, find_boxes, parse_boxes
 from reelgym.scoring.boxes import written as boxes_written
 from reelgym.scoring.choice import LETTERS, choice_parts, parse_choice
+from reelgym.scoring.graded import graded_chance, graded_score
 from reelgym.scoring.lenient import final_text, find_choice, find_number, find_order, find_spans
 from reelgym.scoring.number import parse_number
 from reelgym.scoring.parse import parse_indices
@@ -248,21 +249,16 @@ class BenchmarkQuestion(Recorded):
         text = answer_text(reply)
         strict = None if text is None else kind.strict(text, sample)
         lenient = strict if strict is not None else kind.lenient(reply, sample)
-        chances = _chances(kind, sample)
-        parts = dict.fromkeys(chances, 0.0) if lenient is None else kind.parts(lenient, sample)
-        parts |= {
-            "strict": parts[kind.value] if strict is not None else 0.0,
-            "read_strictly": float(strict is not None),
-        }
-        skill = {f"{name}_corrected": corrected(part, chances[name]) for name, part in parts.items()}
-        parsed = None if lenient is None else {"strict": strict, "lenient": lenient}
-        return Score(value=parts[kind.value], parts=parts | skill, valid=lenient is not None, parsed=parsed)
+        parts = None
+        if lenient is not None:
+            parts, read = kind.parts(lenient, sample), float(strict is not None)
+            parts |= {"strict": read * parts[kind.value], "read_strictly": read}
+        return graded_score(parts, _chances(kind, sample), kind.value, {"strict": strict, "lenient": lenient})
 
     def chance(self, sample: Sample) -> dict[str, float]:
         """Return the chance of every part and of `value`; 0 for numbers, of which none is enumerated."""
         kind = KINDS[sample.evidence["kind"]]
-        chances = _chances(kind, sample)
-        return chances | {f"{name}_corrected": 0.0 for name in chances} | {"value": chances[kind.value]}
+        return graded_chance(_chances(kind, sample), kind.value)
 
     def gold(self, sample: Sample) -> str:
         """Return the right answer as text, such as `B`, `3.5`, `4.2 - 10`, `2, 1, 3` or `B 4.2 - 10`."""

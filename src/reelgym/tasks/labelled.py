@@ -23,6 +23,7 @@ from reelgym.data.sample import Sample
 from reelgym.scoring import Score, answer_text, corrected
 from reelgym.scoring import published as papers
 from reelgym.scoring.choice import LETTERS, choice_chance, choice_parts, parse_choice
+from reelgym.scoring.graded import graded_chance
 from reelgym.scoring.number import number_parts, parse_number
 from reelgym.scoring.span import parse_span, span_chance, span_parts
 from reelgym.scoring.words import parse_words, word_parts
@@ -140,9 +141,7 @@ class Labelled(Recorded):
 
     def chance(self, sample: Sample) -> dict[str, float]:
         """Return the chance of every part and of `value`; 0 for numbers and texts, of which none is enumerated."""
-        kind = KINDS[sample.evidence["kind"]]
-        chances = _chances(sample)
-        return chances | {f"{name}_corrected": 0.0 for name in chances} | {"value": chances[kind.value]}
+        return graded_chance(_chances(sample), KINDS[sample.evidence["kind"]].value)
 
     def gold(self, sample: Sample) -> str:
         """Return the right answer as text, such as `B`, `3.5` or `4.2 - 10`."""

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from reelgym.data.messages import Clip, Image, Message
 from reelgym.data.sample import Sample, Split
 from reelgym.errors import MediaError, RequestError
-from reelgym.scoring import Score, answer_text, corrected, ordered_chance, ordered_parts, parse_indices
-from reelgym.scoring.graded import REWARDS
+from reelgym.scoring import Score, answer_text, ordered_chance, ordered_parts, parse_indices
+from reelgym.scoring.graded import REWARDS, graded_chance, graded_score
 from reelgym.tasks.base import MediaReader, Task, sample_key, stream, too_short
 from reelgym.tasks.chains import smoothest
 from reelgym.tasks.easing import one_distractor_less
@@ -213,15 +213,12 @@ class MVP(Task):
         count, pool = len(sample.answer), int(sample.evidence["pool"])
         text = answer_text(reply)
         parsed = None if text is None else parse_indices(text, count, pool)
-        chances = ordered_chance(count, pool)
-        parts = dict.fromkeys(chances, 0.0) if parsed is None else ordered_parts(parsed, sample.answer, pool)
-        skill = {f"{name}_corrected": corrected(part, chances[name]) for name, part in parts.items()}
-        return Score(value=parts[_paid(sample)], parts=parts | skill, valid=parsed is not None, parsed=parsed)
+        parts = None if parsed is None else ordered_parts(parsed, sample.answer, pool)
+        return graded_score(parts, ordered_chance(count, pool), _paid(sample), parsed)
 
     def chance(self, sample: Sample) -> dict[str, float]:
         """Return the enumerated chance of every part and of `value`; a corrected part has 0."""
-        chances = ordered_chance(len(sample.answer), int(sample.evidence["pool"]))
-        return chances | {f"{name}_corrected": 0.0 for name in chances} | {"value": chances[_paid(sample)]}
+        return graded_chance(ordered_chance(len(sample.answer), int(sample.evidence["pool"])), _paid(sample))
 
     def gold(self, sample: Sample) -> str:
         """Return the right numbers in time order, such as `4, 1, 5`."""

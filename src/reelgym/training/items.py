@@ -97,8 +97,8 @@ def check(policy: Policy, item: PackItem, place: int) -> None:
 
 def _check_features(policy: Policy, tokens: Prompt, features: Features | None, name: str) -> None:
     given = features or Features(pooled={})
-    for kind in policy.family.kinds:
-        wanted = int((tokens.ids == policy.placeholder_ids[kind]).sum())
+    for kind, placeholder in policy.placeholder_ids.items():
+        wanted = int((tokens.ids == placeholder).sum())
         for found in (given.count(kind), *(len(level) for level in given.deepstack.get(kind, ()))):
             if found != wanted:
                 raise RequestError(
