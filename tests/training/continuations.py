@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from sharp_policies import SPEC, make_prompt
+from sharp_policies import SPEC, make_prompt, sharp
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reelgym.data.messages import Clip, Image, Message, Text
 from reelgym.models import attention
 from reelgym.models.base import Policy, Prompt
+from reelgym.training import weights
+from reelgym.training.config import RLConfig
 from reelgym.training.packing import Completion, Continuation, PackItem, token_logprobs
 
 Piece = int | Prompt
@@ -24,6 +27,17 @@ def media(part: Image | Clip) -> np.ndarray:
     frames = len(part.times) if isinstance(part, Clip) else 1
     assert part.spec.size
     return np.random.default_rng(frames).integers(0, 256, (frames, *part.spec.size, 3), dtype=np.uint8)
+
+
+def adapted(policy: Policy) -> Policy:
+    """Return a policy of the same family under LoRA, its adapter far from nothing."""
+    policy = replace(policy, model=sharp(policy.family.name).model)
+    weights.prepare(policy, RLConfig(lora_rank=2))
+    with torch.no_grad():
+        for name, parameter in policy.model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
+    return policy
 
 
 def answers(policy: Policy) -> list[Prompt]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from continuations import Piece, agree, answers, continuation, dense, flat, judged, media, mixed_items
+from continuations import Piece, adapted, agree, answers, continuation, dense, flat, judged, media, mixed_items
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sharp_policies import FAMILIES, make_prompt, sharp
@@ -13,8 +13,6 @@ from sharp_policies import FAMILIES, make_prompt, sharp
 from reelgym.data.messages import Message, Text
 from reelgym.errors import RequestError, WorkError
 from reelgym.models.base import Features, Policy, Prompt
-from reelgym.training import weights
-from reelgym.training.config import RLConfig
 from reelgym.training.packing import Continuation, PackItem, group_entropies, group_logprobs, padded_logprobs
 
 
@@ -35,12 +33,7 @@ def test_returned_media_score_as_padded_rows_and_under_a_dense_mask(policy: Poli
 
 
 def test_adapters_over_cached_features_learn_as_under_the_padded_form(policy: Policy) -> None:
-    policy = replace(policy, model=sharp(policy.family.name).model)
-    weights.prepare(policy, RLConfig(lora_rank=2))
-    with torch.no_grad():
-        for name, parameter in policy.model.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
+    policy = adapted(policy)
     found = judged(policy, group_entropies)
     assert found[2] and all("lora" in name for name in found[2])
     agree(found, judged(policy, padded_logprobs), 1e-5, 1e-5)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from continuations import agree, judged
+from continuations import adapted, agree, judged
 from sharp_policies import make_prompt, media, sharp
 
 from reelgym.data.messages import Message, Text
@@ -42,17 +42,12 @@ def test_packed_groups_with_returned_media_score_as_padded_rows_in_value_and_gra
 
 
 def test_adapters_lie_on_all_language_linears_and_learn_as_under_the_padded_form(policy: Policy) -> None:
-    adapted = replace(policy, model=sharp(policy.family.name).model)
-    weights.prepare(adapted, RLConfig(lora_rank=2))
-    with torch.no_grad():
-        for name, parameter in adapted.model.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
-    layers = len(text_of(adapted.model).layers)
-    assert sum("lora_A" in name for name, _ in adapted.model.named_parameters()) == 7 * layers
-    found = judged(adapted, group_entropies)
+    policy = adapted(policy)
+    layers = len(text_of(policy.model).layers)
+    assert sum("lora_A" in name for name, _ in policy.model.named_parameters()) == 7 * layers
+    found = judged(policy, group_entropies)
     assert found[2] and all("lora" in name for name in found[2])
-    agree(found, judged(adapted, padded_logprobs), 1e-5, 1e-5)
+    agree(found, judged(policy, padded_logprobs), 1e-5, 1e-5)
 
 
 def test_a_frozen_tower_is_frozen_with_its_merger(policy: Policy) -> None:
