@@ -170,15 +170,18 @@ def _serving(published: Published) -> str:
         if published.clips_as_trained
         else "places what follows a clip differently from training: hand it Reelgym's `position_ids` with video"
     )
+    flat = published.position_rule.endswith(":in-order")
+    rule = "one token after the other" if flat else "every block starts at the largest position so far plus one"
+    vllm = "not compared with training" if flat else "the same rule by its source, not run here"
     return "\n\n".join(
         [
             "## Serving it as it was trained",
-            f"Position rule: `{published.position_rule}` (every block starts at the largest position so far plus one).",
+            f"Position rule: `{published.position_rule}` ({rule}).",
             _table(
                 ("Served by", "Text and images", "Video"),
                 [
                     (f"transformers {version}, measured here", "as in training", clips),
-                    ("vLLM", "the same rule by its source, not run here", "the same rule by its source, not run here"),
+                    ("vLLM", vllm, vllm),
                     ("Reelgym", "as in training", "as in training"),
                 ],
             ),

@@ -183,9 +183,10 @@ class VLLMSampler:
             raise RequestError("vLLM is asked with messages, and a prompt has none: a later turn needs sampler=local")
         rates = [_frames_per_second(part) for m in prompt.messages for part in m.parts if isinstance(part, Clip)]
         if rates and not self.policy.family.times_are_spaced:
+            name, spaced = self.policy.family.name, self.policy.family.axes > 1
+            why = "is told the time of every frame" if spaced else "is shown a clip as frames with text between them"
             raise RequestError(
-                f"{self.policy.family.name} is told the time of every frame, which vLLM does not take with frames: "
-                "use sampler=local, or samples of images"
+                f"{name} {why}, which vLLM does not take with frames: use sampler=local, or samples of images"
             )
         return Ask(
             messages=to_chat(prompt.messages, self._pixels(prompt), encoding="png", clips="video"),
