@@ -20,7 +20,7 @@ from reelgym.judges.agreement import markdown
 from reelgym.judges.endpoint import Asked, verdict_of
 from reelgym.judges.leaks import leak
 from reelgym.judges.rule import RuleJudge
-from reelgym.rewards.perception import Case, Verdict
+from reelgym.rewards.perception import Case, Lent, Verdict
 from reelgym.rollout.chat import Chat, Endpoint
 
 COLOURS = Sample(
@@ -181,18 +181,18 @@ def test_a_blind_judge_must_find_the_answer_itself() -> None:
     with serving(answer) as server:
         found = judge(server.url, blind=True).judge(cases("a dark one", "a light one"))
         assert [verdict.score for verdict in found] == [1.0, 0.0]
-        held = Asked(url=server.url, model="m", blind=True).open(None)
+        held = Asked(url=server.url, model="m", blind=True).open(Lent())
         assert held.judge(cases("a dark one"))[0].score == 1.0
 
 
 def test_a_runs_judge_is_not_asked_about_an_observation_that_states_an_answer(tmp_path: Path) -> None:
     with serving(lambda body, before: Said("It says so. <judgement>yes</judgement>")) as server:
         held = Asked(url=server.url, model="m", log=str(tmp_path / "log.jsonl"))
-        stated, seen = held.open(None).judge(cases("The correct answer is B.", "a dark hand"))
+        stated, seen = held.open(Lent()).judge(cases("The correct answer is B.", "a dark hand"))
         assert (stated.score, stated.counts["leak"], seen.score, seen.counts["leak"]) == (0.0, 1.0, 1.0, 0.0)
         assert len(server.bodies) == 1 and "states an answer" in (tmp_path / "log.jsonl").read_text(encoding="utf-8")
         # As published, the judge alone decides.
-        (taken,) = replace(held, leaks=False).open(None).judge(cases("The correct answer is B."))
+        (taken,) = replace(held, leaks=False).open(Lent()).judge(cases("The correct answer is B."))
         assert (taken.score, taken.counts["leak"]) == (1.0, 0.0)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,15 +11,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from training_runs import Letters, load, media, rl_run, samples
+from chat_server import Said, serving, text_of
+from training_runs import Killed, Letters, kill_after, load, media, numbers, rl_run, samples
 
 from reelgym.algorithms import PAGRPO
 from reelgym.data.sample import Sample
 from reelgym.data.trajectory import Group, Trajectory, Turn
 from reelgym.errors import RequestError, WorkError
-from reelgym.rewards import Case, Judge, JudgeConfig, Perception, Rubric, Stack, Sum, Trial, Verdict
+from reelgym.judges.endpoint import Asked
+from reelgym.rewards import Case, Judge, JudgeConfig, Lent, Perception, Rubric, Stack, Sum, Trial, Verdict
 from reelgym.rewards.perception import LEDGER
-from reelgym.training import Data, RLRun, rl
+from reelgym.training import Data, RLRun, judging, rl
 from reelgym.training.judging import Observed, judged, observation
 from reelgym.training.metrics import Tally, read
 
@@ -38,7 +39,7 @@ class Tossed(JudgeConfig):
     name: ClassVar[str] = "tossed"
     fair: bool = True
 
-    def open(self, frozen: Callable[[], AbstractContextManager[Any]] | None) -> Judge:
+    def open(self, lent: Lent) -> Judge:
         return Coin()
 
     def trial(self, judge: Judge, samples: Sequence[Sample], observations: Sequence[str]) -> Trial:
@@ -130,3 +131,48 @@ def test_verdicts_stand_in_the_ledgers_and_are_told_as_shares_and_tokens_as_a_su
     told = tally.means(SimpleNamespace(num_processes=1))  # type: ignore[arg-type]
     # Scores are told within -1 and 1: (1 - 1) / 2.
     assert told == {"judge/leak": 1.0, "judge/score": 0.0, "judge/tokens": 12.0, "judge/without_verdict": 1 / 3}
+
+
+def asked_run(url: str) -> RLRun:
+    """Return a run on questions with options whose judge is an endpoint."""
+    about = {"kind": "choice", "options": ["a door", "a lamp"]}
+    data, held_out = (
+        Data([replace(one, task="labelled", answer="A", evidence=about) for one in samples(count)], media)
+        for count in (5, 2)
+    )
+    given = run(judge=Asked(url=url, model="m", leaks=False), gold=None)
+    return replace(given, data=data, eval_data=held_out, config=replace(given.config, steps=3, save_every=2))
+
+
+def test_a_killed_and_resumed_run_pays_no_judgement_twice_and_no_evaluation_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The smallest model writes no tags: its whole reply is shown.
+    monkeypatch.setattr(judging, "observation", lambda reply: reply or "nothing")
+
+    def answer(body: dict[str, Any], before: int) -> Said:
+        return Said(f"<judgement>{'yes' if sum(map(ord, text_of(body))) % 2 else 'no'}</judgement>")
+
+    with serving(answer) as server:
+        with pytest.raises(Killed):
+            rl.train(asked_run(server.url), tmp_path / "run", kill_after(1), load=load)
+        before = len(server.bodies)
+        # Step 1 was not saved: it is taken again, and the first evaluation with it.
+        rl.train(asked_run(server.url), tmp_path / "run", load=load)
+        assert 0 < before < len(server.bodies) == len(server.came)
+        assert set(server.came.values()) == {1}
+        assert not any((tmp_path / "run").glob("judge-replies-*")) and (tmp_path / "run/judge-replies.jsonl").is_file()
+        rows = numbers(tmp_path / "run")
+        # A run that nobody killed asks the same, and comes out the same.
+        rl.train(asked_run(server.url), tmp_path / "whole", load=load)
+        assert numbers(tmp_path / "whole") == rows
+        assert set(server.came.values()) == {2}
+
+
+def test_every_rank_keeps_the_replies_of_its_own_judge(tmp_path: Path) -> None:
+    beside, named = Asked(), Asked(journal=str(tmp_path / "DATA-judge-replies.jsonl"))
+    assert beside.kept(Lent()) is None
+    assert beside.kept(Lent(folder=tmp_path)) == tmp_path / "judge-replies.jsonl"
+    assert beside.kept(Lent(folder=tmp_path, rank=2)) == tmp_path / "judge-replies-2.jsonl"
+    assert named.kept(Lent(folder=tmp_path / "run")) == tmp_path / "DATA-judge-replies.jsonl"
+    assert named.kept(Lent(folder=tmp_path / "run", rank=1)) == tmp_path / "DATA-judge-replies-1.jsonl"

@@ -10,18 +10,17 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from reelgym import tasks
 from reelgym.data.messages import Clip, Message, Text
 from reelgym.data.sample import Sample
 from reelgym.errors import WorkError
 from reelgym.judges.leaks import leak
-from reelgym.rewards.perception import Case, Judge, JudgeConfig, Verdict
+from reelgym.rewards.perception import Case, Judge, JudgeConfig, Lent, Verdict
 from reelgym.rollout.chat import KEY_ENV, Chat, ChatRequest, Endpoint, Reply
 from reelgym.rollout.paid import Journal
 from reelgym.scoring import Score, answer_text
@@ -116,6 +115,10 @@ class EndpointJudge:
     def name(self) -> str:
         """Return the model's name, and whether it judges blind."""
         return f"{self.chat.endpoint.model}{' (blind)' if self.blind else ''}"
+
+    def close(self) -> None:
+        """Let its journal go, for another judge to take up."""
+        self.chat.close()
 
     @property
     def step(self) -> str:
@@ -228,7 +231,8 @@ class Asked(JudgeConfig):
             knows the key such an observation suffices.
         max_tokens: Cap of its reply.
         fallback: Who decides where no verdict comes: `none` (perception then does not apply) or `text-match`.
-        journal: File that keeps every reply, so that no question is paid twice; none where empty.
+        journal: File that keeps every reply, so that no question is paid twice; `RUN/judge-replies.jsonl` where empty.
+            One process writes a file: those of other ranks end in `-RANK.jsonl`.
         log: File that every verdict is appended to; none where empty.
     """
 
@@ -246,8 +250,8 @@ class Asked(JudgeConfig):
     journal: str = ""
     log: str = ""
 
-    def open(self, frozen: Callable[[], AbstractContextManager[Any]] | None) -> EndpointJudge:
-        """Return the judge."""
+    def open(self, lent: Lent) -> EndpointJudge:
+        """Return the judge; outside a run and without `journal` it keeps no replies."""
         from reelgym.judges.match import TextMatchJudge
 
         at = Endpoint(
@@ -259,10 +263,17 @@ class Asked(JudgeConfig):
             timeout_seconds=self.timeout_seconds,
         )
         return EndpointJudge(
-            Chat(at, Journal(self.journal) if self.journal else None),
+            Chat(at, Journal(place) if (place := self.kept(lent)) else None),
             blind=self.blind,
             leaks=self.leaks,
             max_tokens=self.max_tokens,
             fallback=TextMatchJudge() if self.fallback == "text-match" else None,
             log=self.log or None,
         )
+
+    def kept(self, lent: Lent) -> Path | None:
+        """Return the file that keeps the replies; None without `journal` outside a run."""
+        if not self.journal and lent.folder is None:
+            return None
+        place = Path(self.journal) if self.journal else (lent.folder or Path()) / "judge-replies.jsonl"
+        return place.with_stem(f"{place.stem}-{lent.rank}") if lent.rank else place

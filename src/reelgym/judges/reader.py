@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from reelgym import tasks
 from reelgym.data.messages import Message, Text
 from reelgym.data.sample import Sample
 from reelgym.judges.leaks import leak
-from reelgym.rewards.perception import Case, Judge, JudgeConfig, Trial, Verdict
+from reelgym.rewards.perception import Case, Judge, JudgeConfig, Lent, Trial, Verdict
 from reelgym.rollout.base import Sampler, SamplingParams
 from reelgym.rollout.local import LocalSampler
 from reelgym.scoring import corrected
@@ -143,10 +143,10 @@ class Reader(JudgeConfig):
     needs_reference: ClassVar[bool] = True
     max_tokens: int = 256
 
-    def open(self, frozen: Callable[[], AbstractContextManager[Any]] | None) -> FrozenReader:
+    def open(self, lent: Lent) -> FrozenReader:
         """Return the reader."""
-        assert frozen is not None, "the loop keeps a reference for a judge that needs it"
-        return FrozenReader(frozen, max_tokens=self.max_tokens)
+        assert lent.frozen is not None, "the loop keeps a reference for a judge that needs it"
+        return FrozenReader(lent.frozen, max_tokens=self.max_tokens)
 
     def trial(self, judge: Judge, samples: Sequence[Sample], observations: Sequence[str]) -> Trial:
         """Return how it reads gold observations (`gold`), and those of other samples (`shuffled`).

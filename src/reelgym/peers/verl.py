@@ -42,7 +42,7 @@ from reelgym.judges.endpoint import Asked
 from reelgym.models import pieces
 from reelgym.peers.carried import carry, read
 from reelgym.recipes.process import OBSERVATION, REASONING, process_rubric
-from reelgym.rewards import Case, Judge, Rubric
+from reelgym.rewards import Case, Judge, Lent, Rubric
 from reelgym.rewards.perception import LEDGER
 from reelgym.training.credit import segment_index
 from reelgym.video import FrameSpec
@@ -120,7 +120,7 @@ class Settings:
         """Return who decides what observations are worth."""
         if not self.judge_url:
             return TextMatchJudge()
-        return Asked(self.judge_url, self.judge_model, blind=self.blind_judge).open(None)
+        return Asked(self.judge_url, self.judge_model, blind=self.blind_judge).open(Lent())
 
 
 def pa_grpo(

@@ -157,7 +157,8 @@ def videop2r(
     """PA-GRPO with a judge of perception (VideoP2R, arXiv 2511.11113), after `videop2r_sft`.
 
     The judge is a model behind an endpoint that decides from question, key and observation whether the observation
-    suffices; its replies are kept in `DATASET-judge-replies.jsonl`, so that no question is paid twice.
+    suffices, of held-out replies too: their score counts perception. Its replies are kept in
+    `DATASET-judge-replies.jsonl`, in `RUN/judge-replies.jsonl` without a dataset, so that no question is paid twice.
 
     Args:
         model: What to start from: a run of `videop2r_sft`, a folder, a hub name.

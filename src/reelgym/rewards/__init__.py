@@ -9,7 +9,7 @@ from reelgym.rewards.base import Expression, Operator, Reward, Rubric
 from reelgym.rewards.format import Format
 from reelgym.rewards.length import Length
 from reelgym.rewards.operators import Clip, Gate, Product, Rescale, Schedule, Stack, Sum
-from reelgym.rewards.perception import Case, Judge, JudgeConfig, Perception, Trial, Verdict
+from reelgym.rewards.perception import Case, Judge, JudgeConfig, Lent, Perception, Trial, Verdict
 from reelgym.rewards.segment_format import SegmentFormat
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Judge",
     "JudgeConfig",
     "Length",
+    "Lent",
     "Operator",
     "Perception",
     "Product",

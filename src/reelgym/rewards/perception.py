@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -62,6 +63,34 @@ class Judge(Protocol):
         ...
 
 
+@runtime_checkable
+class Closing(Protocol):
+    """A judge that holds something open: a run closes it when it ends, however it ends."""
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lent:
+    """What a run lends its judge; nothing of it outside a run.
+
+    Attributes:
+        frozen: Lends the policy that the run began with, for one call; None where nobody needs it.
+        folder: The run's folder, where a judge may keep what is its own.
+        rank: Which process of the run asks; every one has a judge of its own.
+        samples: All that may be judged.
+        videos: Video identity to file, where files are known.
+    """
+
+    frozen: Callable[[], AbstractContextManager[Any]] | None = None
+    folder: Path | None = None
+    rank: int = 0
+    samples: Sequence[Sample] = ()
+    videos: Mapping[str, str | Path] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Trial:
     """How a judge did on observations whose worth is known.
@@ -97,8 +126,8 @@ class JudgeConfig(ABC):
     needs_reference: ClassVar[bool] = False
 
     @abstractmethod
-    def open(self, frozen: Callable[[], AbstractContextManager[Any]] | None) -> Judge:
-        """Return the judge; `frozen` lends the run's starting policy where `needs_reference`."""
+    def open(self, lent: Lent) -> Judge:
+        """Return the judge; `lent.frozen` is there where `needs_reference`."""
 
     def trial(self, judge: Judge, samples: Sequence[Sample], observations: Sequence[str]) -> Trial:
         """Return how the judge did on gold observations; one that needs no trial passes."""

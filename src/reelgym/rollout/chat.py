@@ -252,6 +252,11 @@ class Chat:
             self.spent.setdefault(step, Spent()).add(reply)
         return reply
 
+    def close(self) -> None:
+        """Let the journal go."""
+        if self._journal:
+            self._journal.close()
+
     def each(
         self, items: Sequence[Item], work: Callable[[Item], Made], progress: Progress | None = None
     ) -> Iterator[tuple[int, Made]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from reelgym.data.messages import Message
 from reelgym.data.sample import Sample
 from reelgym.data.trajectory import Group, Trajectory
 from reelgym.errors import RequestError
-from reelgym.rewards import Case, Judge, SegmentFormat
+from reelgym.rewards import Case, Judge, Lent, SegmentFormat
 from reelgym.rewards.perception import LEDGER
 from reelgym.training import checkpoint
 from reelgym.training.metrics import Tally
@@ -66,8 +67,7 @@ def open_judge(run: RLRun, session: Session) -> Judge | None:
     """
     if run.judge is None:
         return None
-    reference = session.reference
-    judge = run.judge.open(None if reference is None else reference.active)
+    judge = run.judge.open(_lent(run, session))
     path = session.folder / "judge.json"
     if run.gold is None or path.is_file():
         return judge
@@ -78,6 +78,21 @@ def open_judge(run: RLRun, session: Session) -> Judge | None:
     if not found.passed:
         raise RequestError(f"the judge failed its trial, so it may not pay: {found.words()}")
     return judge
+
+
+def _lent(run: RLRun, session: Session) -> Lent:
+    parts = [run.data] + ([run.eval_data] if run.eval_data else [])
+    videos: dict[str, str | Path] = {}
+    for part in parts:
+        # Media that read files say which; a loop knows no more of them.
+        videos |= getattr(part.media, "paths", {})
+    return Lent(
+        frozen=None if session.reference is None else session.reference.active,
+        folder=session.folder,
+        rank=session.accelerator.process_index,
+        samples=[sample for part in parts for sample in part.items],
+        videos=videos,
+    )
 
 
 def judged(judge: Judge, groups: Sequence[Group], name: str, tally: Tally | None = None) -> list[Group]:

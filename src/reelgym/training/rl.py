@@ -6,6 +6,7 @@ Shapes: G members of a group, S scored segments, T tokens of the longest complet
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from reelgym.algorithms.base import LossSum
 from reelgym.data.sample import Sample
 from reelgym.data.templates import with_instruction
 from reelgym.data.trajectory import Group, Trajectory
+from reelgym.rewards.perception import Closing
 from reelgym.rollout import replies
 from reelgym.rollout.base import Publishable, Sampler, SamplingParams
 from reelgym.rollout.streams import Streams
@@ -74,29 +76,12 @@ def train(
     if session.finished:
         return session.folder
     drawing = Drawing(run, session)
-    loop = Loop(run, session, (sampler or partial(make_sampler, run))(session.policy), drawing)
-    held_out = HeldOut(run, session, loop.complete, loop.judged) if run.eval_data else None
-    session.watch = Watch(run, session, held_out, tell)
-    measure = held_out.measure if held_out else None
-    for step in session.steps(measure):
-        tally, rollouts = Tally(), list[Rollout]()
-        with timed(tally, "publish"):
-            loop.publish()
-        for asked in drawing.rounds(step):
-            with timed(tally, "sample"), session.whole():
-                sampled = loop.sample(asked, step)
-            with timed(tally, "judge"), session.whole():
-                sampled = loop.judge(sampled, step, tally)
-            with timed(tally, "score"):
-                scored = loop.score(sampled, step, tally)
-            drawing.saw(scored)
-            rollouts += scored
-        kept = drawing.select(step, tally)
-        credits = [loop.credit(rollout, step) for rollout in rollouts]
-        credits += [loop.credit(rollout, step, earlier=True) for rollout in kept if rollout not in rollouts]
-        with timed(tally, "update"):
-            loop.update([c for c in credits if c.rollout in kept], step, tally)
-        session.end_step(tally, measure)
+    with closing(Loop(run, session, (sampler or partial(make_sampler, run))(session.policy), drawing)) as loop:
+        held_out = HeldOut(run, session, loop.complete, loop.judged) if run.eval_data else None
+        session.watch = Watch(run, session, held_out, tell)
+        measure = held_out.measure if held_out else None
+        for step in session.steps(measure):
+            session.end_step(loop.advance(step), measure)
     return session.folder
 
 
@@ -114,6 +99,32 @@ class Loop:
         self.inputs = Inputs(session.policy, run.data.media, run.config)
         copied = session.reference is not None and not run.config.lora_rank
         self.budget = Budget(session.policy, run.config, reference=copied)
+
+    def advance(self, step: int) -> Tally:
+        """Go through the phases of a step, and return what was counted."""
+        tally, rollouts = Tally(), list[Rollout]()
+        with timed(tally, "publish"):
+            self.publish()
+        for asked in self.drawing.rounds(step):
+            with timed(tally, "sample"), self.session.whole():
+                sampled = self.sample(asked, step)
+            with timed(tally, "judge"), self.session.whole():
+                sampled = self.judge(sampled, step, tally)
+            with timed(tally, "score"):
+                scored = self.score(sampled, step, tally)
+            self.drawing.saw(scored)
+            rollouts += scored
+        kept = self.drawing.select(step, tally)
+        credits = [self.credit(rollout, step) for rollout in rollouts]
+        credits += [self.credit(rollout, step, earlier=True) for rollout in kept if rollout not in rollouts]
+        with timed(tally, "update"):
+            self.update([c for c in credits if c.rollout in kept], step, tally)
+        return tally
+
+    def close(self) -> None:
+        """Let go of what the judge holds, such as its journal: a run that goes on in this process opens it again."""
+        if isinstance(self._judge, Closing):
+            self._judge.close()
 
     def publish(self) -> None:
         """Give the weights to a sampler that holds them elsewhere, if they moved since."""
