@@ -124,3 +124,18 @@ def test_difficulty_is_stored_beside_the_dataset_and_shown_by_inspect(cli: Cli, 
     assert report["difficulty"]["tiny"]["histogram"] == list(first["histogram"].values())
     code, _, err = cli(*ask, "--threshold", 0.5)
     assert code == 2 and "threshold: 1.0 then, 0.5 now" in err
+
+
+def test_an_estimate_of_a_model_on_this_machine_asks_it_a_few_questions_and_writes_nothing(
+    cli: Cli, puzzles: Path, tmp_path: Path
+) -> None:
+    asked = ["eval", puzzles, "--model", "tiny", "--split", "all", "--max-tokens", 4, "--out", tmp_path / "out"]
+    code, out, err = cli(*asked, "--prompt", "direct", "--probes", "blind", "--dry-run", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    found = told["local"]["tiny"]
+    assert found["requests"] == 2 * told["questions"] and told["endpoints"] == {}
+    low, likely, high = found["completion_tokens"]
+    assert 0 < low <= likely <= high <= 4 * found["requests"]
+    assert 0 < found["seconds"][0] <= found["seconds"][2] and found["timed"] == min(4, told["questions"])
+    assert not (tmp_path / "out").exists()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from reelgym.terminal import print_json, say, table
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from reelgym.evaluation.results import Evaluation
     from reelgym.evaluation.speakers import Manners
     from reelgym.evaluation.spec import Benchmark
+    from reelgym.tasks.base import MediaReader
 
 MOST_COLUMNS = 6
 """Metrics beside each other; a benchmark with more has several tables."""
@@ -79,18 +82,24 @@ def estimated(
     manners: Manners,
     asking: Asking,
     *,
+    media: MediaReader,
     as_json: bool,
 ) -> None:
-    """Print what asking would take: models, those that see text alone, and the judge of all."""
-    from reelgym.evaluation import ask, estimate, speakers
+    """Print what asking would take: models, those that see text alone, and the judge of all.
+
+    Endpoints are asked nothing; a model on this machine is asked a few questions.
+    """
+    from reelgym.evaluation import ask, estimate, speakers, timed
     from reelgym.evaluation.probes import apply
 
     prompts = {name: ask.prompts(asking.prompt, name) for name in (*models, *texts)}
     cap = asking.max_tokens
     found: dict[str, dict[str, Any]] = {}
     for name in models:
-        if name.startswith(speakers.ENDPOINT):
-            how: dict[str, Any] = {"variants": prompts[name], "probes": asking.probes, "max_tokens": cap}
+        how: dict[str, Any] = {"variants": prompts[name], "probes": asking.probes, "max_tokens": cap}
+        if not speakers.is_speaker(name):
+            found[name] = timed.estimate_local(name, samples, media, **how)
+        elif name.startswith(speakers.ENDPOINT):
             found[name] = estimate.estimate(speakers.endpoint_of(name, manners), samples, **how)
     for name in texts:
         if name.startswith(speakers.ENDPOINT):
@@ -103,13 +112,20 @@ def estimated(
             speakers.endpoint_of(asking.judge, manners), samples, asked=asked, steps=asking.steps, max_tokens=cap
         )
     if as_json:
-        return print_json({"questions": len(samples), "endpoints": found})
+        local = {name: one for name, one in found.items() if "timed" in one}
+        there = {name: one for name, one in found.items() if name not in local}
+        return print_json({"questions": len(samples), "endpoints": there, "local": local})
     columns = ("", "requests", "tokens read", "written", "money", "seconds")
     rows = [
         (name, str(one["requests"]), *(_spread(one[key]) for key in list(one)[1:4]), _spread(one["seconds"]))
         for name, one in found.items()
     ]
-    table(f"{len(samples)} questions; low, likely, high; nothing was asked", columns, rows)
+    table(f"{len(samples)} questions; low, likely, high; no endpoint was asked", columns, rows)
+    for name, one in found.items():
+        if "timed" in one:
+            held = one["memory_bytes"]
+            peak = "no GPU here" if held is None else f"{held / 2**30:.2f} GiB of GPU memory at most"
+            typer.echo(f"{name}: from {one['timed']} questions asked here under each prompt, loading left out; {peak}")
     return None
 
 

@@ -112,7 +112,7 @@ def evaluate(
         samples, unjudged = _decidable(samples, judge, benchmark, questions)
         if dry_run:
             asking = tables.Asking(prompt, len(wanted), max_tokens, judge, benchmark is not None and benchmark.steps)
-            return tables.estimated(model, texts, samples, manners, asking, as_json=as_json)
+            return tables.estimated(model, texts, samples, manners, asking, media=media, as_json=as_json)
         settings = _settings(found, benchmark, split=split, limit=limit, frames=frames, seed=seed, is_cut=is_cut)
         settings |= _partial(settings.get("partial", "" if benchmark else lacking), unjudged)
         who_judges = held.enter_context(judged.opened(judge, benchmark, manners)) if judge and benchmark else None
