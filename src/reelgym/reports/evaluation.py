@@ -130,8 +130,10 @@ def asked(stored: Mapping[str, Evaluation], one: Evaluation, found: Decision) ->
     how += [f"replies of at most {one.max_tokens} tokens" if one.max_tokens else ""]
     limit = f", a seeded subset of at most {settings['limit']}" if settings.get("limit") else ""
     of = f"{_counted(len(one), 'question')} about {_counted(len(set(one.clusters)), 'video')}"
+    *others, last = models.values()
+    who = f"{', '.join(others)} and {last}" if others else last
     return (
-        f"{' and '.join(models.values())} {'was' if len(models) == 1 else 'were'} asked {of} ({what}{limit}): "
+        f"{who} {'was' if len(models) == 1 else 'were'} asked {of} ({what}{limit}): "
         f"{', '.join(filter(None, how))}. A reply that cannot be read, was refused or never came counts as wrong."
     )
 
