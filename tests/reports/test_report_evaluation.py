@@ -101,7 +101,7 @@ def test_the_page_says_what_was_asked_of_whom_and_what_came_out(questions: Path,
     results.write(tmp_path / "eval", three(questions))
     html = report(tmp_path / "eval").read_text("utf-8")
     for words in (
-        "large and else and small were asked 24 questions about 12 videos (data)",
+        "large, else and small were asked 24 questions about 12 videos (data)",
         "chance 50.0%",
         "Which to take",
     ):
