@@ -178,7 +178,10 @@ def _made(made: Manifest, as_json: bool) -> None:
         table("", (), made.tally.rows())
     say(_one_sided(made))
     typer.echo(f"digest: {made.digest}")
-    typer.echo(f"next: reelgym inspect {made.path}")
+    shard = made.manifest["settings"]["shard"]
+    if shard is not None:
+        return typer.echo(f"next: the other shards, then reelgym merge {made.path} ... --out DATASET")
+    return typer.echo(f"next: reelgym inspect {made.path}")
 
 
 def _one_sided(made: Manifest) -> str:
