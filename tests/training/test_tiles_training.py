@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sharp_policies import make_prompt, media, sharp
 
 from reelgym.data.messages import Message, Text
 from reelgym.models.base import Policy, Prompt
+from reelgym.models.features import KeptFeatures
 from reelgym.models.parts import blocks_of, text_of, tower_of
 from reelgym.models.recompute import recomputed
 from reelgym.rollout.local import LocalSampler, SamplingParams
@@ -91,6 +93,23 @@ def test_logprobs_read_while_decoding_are_those_of_training(policy: Policy) -> N
     for group, found in zip(sampled, trained, strict=True):
         for turn, right in zip(group, found, strict=True):
             np.testing.assert_allclose(turn.logprobs, right.numpy(), atol=1e-4, rtol=0)
+
+
+def test_kept_features_are_those_of_the_tower_and_of_these_budgets_alone(policy: Policy) -> None:
+    kept: dict[str, bytes] = {}
+    blobs = SimpleNamespace(blob=kept.get, keep_blob=kept.__setitem__)
+    prompt = make_prompt(policy)
+    with torch.no_grad():
+        features = policy.features([prompt])[0]
+    KeptFeatures(policy, blobs).save(prompt, features)
+    found = KeptFeatures(policy, blobs).load(prompt)
+    assert found is not None and torch.equal(found.pooled["image"], features.pooled["image"])
+    assert len(kept) == 3  # A clip and two images.
+    # Square pictures stay one tile: InternVL3 cuts them as before, SmolVLM2 resizes them to another edge first.
+    wider = {"internvl": 4 * 56**2, "smolvlm": 100**2}[policy.family.name]
+    other = replace(policy, sizing=replace(policy.sizing, image_max_pixels=wider))
+    again = KeptFeatures(other, blobs).load(make_prompt(other))
+    assert (again is None) is (policy.family.name == "smolvlm")
 
 
 def test_a_conversation_that_went_on_is_the_one_the_chat_template_writes(policy: Policy) -> None:
