@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from chat_server import Said, serving, text_of
 
+from reelgym import world
 from reelgym.curation import gold_reply
 from reelgym.data.form import contents
 from reelgym.data.messages import Message, Text
@@ -19,7 +20,7 @@ from reelgym.judges import EndpointJudge, TextMatchJudge, agreement
 from reelgym.judges.agreement import markdown
 from reelgym.judges.endpoint import Asked, verdict_of
 from reelgym.judges.leaks import leak
-from reelgym.judges.rule import RuleJudge
+from reelgym.judges.rule import Rule, RuleJudge
 from reelgym.rewards.perception import Case, Lent, Verdict
 from reelgym.rollout.chat import Chat, Endpoint
 
@@ -241,3 +242,26 @@ def test_a_leak_is_an_answer_that_the_parser_accepts_and_no_mere_line(
 def test_a_paraphrased_order_is_a_leak_and_a_list_of_what_candidates_show_is_none(order: str) -> None:
     assert leak(f"A hand moves. {order}", PUZZLE)
     assert not leak("Candidate 1 shows a door. Candidate 2 shows a lamp. Candidate 3 is dark.", PUZZLE)
+
+
+def test_a_runs_rule_judge_reads_the_facts_beside_its_videos_and_refuses_samples_of_which_it_knows_nothing(
+    world_videos: Path, tmp_path: Path
+) -> None:
+    made = world.make(world_videos, count=4, seconds=(10.0, 12.0), side=56, kinds=["moving"])
+    word, videos = made[0].facts.word, {made[0].identity: made[0].path}
+    times = [0.5 + 0.5 * step for step in range(16)]
+    first, *others = [time for place, time in enumerate(times) if word(time) not in map(word, times[:place])]
+    pool, context = [others[1], others[0]], [[first], [others[2]]]
+    about = {"pool": 2, "candidate_times": pool, "context_times": context}
+    puzzle = replace(PUZZLE, evidence=about, provenance={"source": made[0].identity})
+    gold = f"{word(first)} | {word(others[2])} | {word(pool[0])} 1 {word(pool[1])} 2"
+    swapped = gold.replace(" 1 ", " 9 ").replace(" 2", " 1").replace(" 9 ", " 2 ")
+    held = Rule().open(Lent(samples=[puzzle, COLOURS], videos=videos))
+    judged = [Case(puzzle, said, "k") for said in (gold, swapped, f"{gold}. First 2, then 1.", None)]
+    told = held.judge([*judged, *cases("the hand is dark blue")])
+    assert [verdict.score for verdict in told] == [1.0, 0.0, 0.0, 0.0, 1.0]
+    assert [verdict.counts.get("leak") for verdict in told] == [0.0, 0.0, 1.0, None, 0.0]
+    assert told[1].counts == {"precision": 2 / 4, "recall": 2 / 4, "leak": 0.0}
+    assert replace(Rule(), leaks=False).open(Lent(videos=videos)).judge(judged)[2].score == 1.0
+    with pytest.raises(RequestError, match=r"knows nothing of 1 of 2 samples, such as puzzle: .*`reelgym world`"):
+        Rule().open(Lent(samples=[COLOURS, puzzle]))

@@ -17,6 +17,7 @@ from reelgym.data.segments import segment
 from reelgym.data.templates import with_instruction
 from reelgym.data.trajectory import Group, Trajectory, Turn
 from reelgym.errors import RequestError
+from reelgym.judges.rule import Rule
 from reelgym.recipes.process import PAPER, process_mvp, process_rubric, question_example, reader_example, videop2r
 from reelgym.rewards.perception import LEDGER, Verdict
 from reelgym.training.credit import segment_index
@@ -204,3 +205,21 @@ def test_videop2r_says_what_it_lacks() -> None:
         videop2r()
     with pytest.raises(RequestError, match="needs data=DATASET"):
         videop2r(model="Qwen/Qwen3-VL-4B-Instruct", perception=False)
+
+
+def test_the_rule_judge_takes_the_place_of_reader_and_endpoint_and_changes_nothing_else() -> None:
+    read, ruled = process_mvp(), process_mvp(judge="rule")
+    assert (ruled.judge, ruled.gold, ruled.needs_reference, read.needs_reference) == (Rule(), None, False, True)
+    asked = videop2r(judge_url="http://j", judge_model="m")
+    told = videop2r(judge="rule")
+    assert told.judge == Rule()
+    for one, other in ((read, ruled), (asked, told)):
+        assert (one.config, one.data, one.eval_data, one.algorithm) == (
+            other.config,
+            other.data,
+            other.eval_data,
+            other.algorithm,
+        )
+        assert one.rubric == other.rubric
+    # Facts lie beside the videos, so a dataset needs no reader that was never tried.
+    assert process_mvp(judge="rule", data="puzzles").judge == Rule()

@@ -7,16 +7,23 @@ the form of: squares of the board with the number of a candidate beside them, an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
 
 from reelgym.data.sample import Sample
-from reelgym.rewards.perception import Case, Verdict
+from reelgym.errors import RequestError
+from reelgym.judges.leaks import leak
+from reelgym.rewards.perception import Case, JudgeConfig, Lent, Verdict
 from reelgym.scoring.choice import LETTERS
+from reelgym.world import Facts, load_facts
 
-Words = Callable[[Sample], Callable[[float], str]]
-"""From a sample to what names the state of its video at a time in seconds; `recipes.proving.Ground.word` is one."""
+Words = Callable[[Sample], Callable[[float], str] | None]
+"""From a sample to what names the state of its video at a time in seconds, or None where nobody knows;
+`recipes.proving.Ground.word` is one."""
 
 _SQUARE = r"(?<![\w.])([a-h][1-8])(?!\w)"
 _NUMBER = r"#?([0-9]{1,3})(?![\w]|\.[0-9])"
@@ -69,9 +76,14 @@ class RuleJudge:
 
     name = "rule"
 
-    def __init__(self, words: Words | None = None) -> None:
-        """Name where states come from; None where only questions with options are judged."""
-        self._words = words
+    def __init__(self, words: Words | None = None, *, leaks: bool = False) -> None:
+        """Name where states come from.
+
+        Args:
+            words: None where only questions with options are judged.
+            leaks: Whether observations that state an answer (`judges.leaks`) are worth 0, and counted.
+        """
+        self._words, self._leaks = words or _unknown, leaks
 
     def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """Return 1 or 0 per case, in order; no verdict on a sample of a kind that no rule knows."""
@@ -80,21 +92,79 @@ class RuleJudge:
     def _one(self, case: Case) -> Verdict:
         if case.observation is None or not case.observation.strip():
             return Verdict(0.0, "no observation")
+        if self._leaks and (why := leak(case.observation, case.sample)):
+            return Verdict(0.0, f"the observation states an answer: {why}", {"leak": 1.0})
         found = self.findings(case.sample, case.observation)
         if found is None:
             return Verdict(None, "no rule knows this kind of question")
         precision, recall = found.precision, found.recall
         counts = {name: value for name, value in (("precision", precision), ("recall", recall)) if value is not None}
-        return Verdict(float(found.suffices), found.words(), counts)
+        return Verdict(float(found.suffices), found.words(), counts | ({"leak": 0.0} if self._leaks else {}))
 
     def findings(self, sample: Sample, observation: str) -> Findings | None:
         """Return what an observation gets right, wrong and misses; None where no rule knows."""
-        if self._words is not None and "candidate_times" in sample.evidence:
-            return _puzzle(sample, observation, self._words(sample))
+        if "candidate_times" in sample.evidence and (word := self._words(sample)) is not None:
+            return _puzzle(sample, observation, word)
         options = sample.evidence.get("options")
         if isinstance(options, list) and options and sample.answer in LETTERS[: len(options)]:
             return _choice(observation, options, LETTERS.index(sample.answer))
         return None
+
+
+def facts_of(paths: Mapping[str, str | Path]) -> Callable[[str], Facts | None]:
+    """Return what looks up the facts beside a rendered video by its identity; None where there are none."""
+
+    @cache
+    def look(identity: str) -> Facts | None:
+        try:
+            return load_facts(paths[identity]) if identity in paths else None
+        except RequestError:
+            # Any other video: nobody wrote down what is true of it.
+            return None
+
+    return look
+
+
+def words_of(facts: Callable[[str], Facts | None]) -> Words:
+    """Return what names the states of a sample's video, from what looks up its facts."""
+
+    def words(sample: Sample) -> Callable[[float], str] | None:
+        known = facts(sample.source)
+        return None if known is None else known.word
+
+    return words
+
+
+@dataclass(frozen=True)
+class Rule(JudgeConfig):
+    """The facts beside rendered videos as the judge of a run: exact, and for nothing. Ours.
+
+    Attributes:
+        leaks: Whether observations that state an answer are worth 0, as they are to the other judges of a run.
+    """
+
+    name: ClassVar[str] = "rule"
+    leaks: bool = True
+
+    def open(self, lent: Lent) -> RuleJudge:
+        """Return the judge.
+
+        Raises:
+            RequestError: Of some samples it knows nothing.
+        """
+        judge = RuleJudge(words_of(facts_of(lent.videos)), leaks=self.leaks)
+        strange = [sample for sample in lent.samples if judge.findings(sample, "") is None]
+        if strange:
+            raise RequestError(
+                f"the rule judge knows nothing of {len(strange)} of {len(lent.samples)} samples, such as "
+                f"{strange[0].id}: it judges questions with options, and puzzles cut from videos of `reelgym world` "
+                "that have their facts beside them; choose another judge"
+            )
+        return judge
+
+
+def _unknown(sample: Sample) -> None:
+    return None
 
 
 def _puzzle(sample: Sample, observation: str, word: Callable[[float], str]) -> Findings:

@@ -15,6 +15,7 @@ from reelgym.errors import RequestError
 from reelgym.judges import Reader
 from reelgym.judges.endpoint import Asked
 from reelgym.judges.reader import question, relabelled
+from reelgym.judges.rule import Rule
 from reelgym.recipes import cold_start as seeing
 from reelgym.recipes import proving, recipe
 from reelgym.recipes.inputs import Later
@@ -141,6 +142,7 @@ def videop2r(
     model: str = "tiny",
     data: str = "",
     size: Size = "auto",
+    judge: Literal["endpoint", "rule"] = "endpoint",
     judge_url: str = "",
     judge_model: str = "",
     blind_judge: bool = False,
@@ -164,7 +166,8 @@ def videop2r(
         model: What to start from: a run of `videop2r_sft`, a folder, a hub name.
         data: Dataset folder of questions; the embedded world's puzzles where empty and the model is tiny.
         size: `tiny`, `3b-24gb`, `7b-80gb`, or `paper` for the published settings.
-        judge_url: Base address of the judge's endpoint; needed while perception is rewarded.
+        judge: `rule`: no endpoint, the facts beside rendered videos, or the right option, decide (ours).
+        judge_url: Base address of the judge's endpoint; needed while perception is rewarded by one.
         judge_model: The model there.
         blind_judge: Whether the judge does not see the right answer (ours).
         perception: False: without perception reward, which is process-agnostic GRPO (the paper's ablation).
@@ -180,15 +183,16 @@ def videop2r(
     chosen = size_of(model, size)
     config = replace(PAPER, seed=seed) if chosen == "paper" else config_of(chosen, "videop2r", seed)
     tiny = chosen == "tiny"
-    if perception and not (judge_url and judge_model):
+    kept = f"{data.rstrip('/')}-judge-replies.jsonl" if data else ""
+    asked = Asked(judge_url, judge_model, blind=blind_judge, journal=kept)
+    if perception and judge == "endpoint" and not (judge_url and judge_model):
         raise RequestError(
             "videop2r rewards perception by a judge: give judge_url=URL and judge_model=NAME, or perception=false; "
-            "process_mvp needs no judge"
+            "judge=rule, on rendered videos, and process_mvp need no endpoint"
         )
     if not data and not model.startswith("tiny"):
         raise RequestError(f"recipe videop2r with model={model} needs data=DATASET: `reelgym import` makes one")
     train, test = sides(data, seed)
-    kept = f"{data.rstrip('/')}-judge-replies.jsonl" if data else ""
     return RLRun(
         policy=model,
         data=train,
@@ -202,7 +206,7 @@ def videop2r(
             metric=metric,
         ),
         algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
-        judge=Asked(judge_url, judge_model, blind=blind_judge, journal=kept) if perception else None,
+        judge=(Rule() if judge == "rule" else asked) if perception else None,
         config=config,
     )
 
@@ -214,6 +218,7 @@ def process_mvp(
     data: str = "",
     size: Size = "auto",
     untried: bool = False,
+    judge: Literal["reader", "rule"] = "reader",
     perception: bool = True,
     reasoning: bool = True,
     length: bool = True,
@@ -235,6 +240,7 @@ def process_mvp(
         data: Dataset folder made by `reelgym synth`; the embedded world where empty.
         size: As for `mvp`.
         untried: Whether to go on with a reader that was never tried: gold observations are known for the world alone.
+        judge: Who says what an observation is worth: `reader`, or `rule`: the facts beside rendered videos.
         perception: Whether the observation is rewarded; without it this is plain GRPO with format.
         reasoning: Whether think and answer are rewarded.
         length: Whether lengths are; `tiny`, whose chains are short, never has it.
@@ -246,7 +252,8 @@ def process_mvp(
     """
     chosen = size_of(model, size)
     config = config_of(chosen, "tagged", seed)
-    if perception and data and not untried:
+    reading = perception and judge == "reader"
+    if reading and data and not untried:
         raise RequestError(
             f"the reader cannot be tried on {data}: its gold observations are not known. "
             "Try the model on the embedded world first (leave data out), then give untried=true"
@@ -263,8 +270,8 @@ def process_mvp(
             windows={OBSERVATION: observation_tokens, REASONING: reasoning_tokens},
         ),
         algorithm=process_algorithm(perception=perception, separation=separation, cross=cross),
-        judge=Reader(max_tokens=config.max_completion_tokens) if perception else None,
-        gold=Later(_gold, "test", *proving.TEST, seed) if perception and not data else None,
+        judge=(Reader(max_tokens=config.max_completion_tokens) if reading else Rule()) if perception else None,
+        gold=Later(_gold, "test", *proving.TEST, seed) if reading and not data else None,
         config=config,
     )
 

@@ -14,12 +14,13 @@ from reelgym.data.sample import Sample
 from reelgym.data.templates import TAGS, segments_of
 from reelgym.errors import RequestError, WorkError, unknown
 from reelgym.evaluation import results
-from reelgym.evaluation.process.observed import facts_of, observed
+from reelgym.evaluation.process.observed import observed
 from reelgym.evaluation.process.sufficiency import observations, sufficiency
 from reelgym.evaluation.process.thinking import mismatch
 from reelgym.evaluation.results import Evaluation
 from reelgym.evaluation.runner import STORED_VARIANT, Progress, evaluate
 from reelgym.evaluation.speakers import STORED, Manners, Speaker, is_speaker, journal_of, speaker
+from reelgym.judges.rule import facts_of
 from reelgym.tasks.base import MediaReader
 
 NAMES = ("sufficiency", "mismatch", "observations", "segments")

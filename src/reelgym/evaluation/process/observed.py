@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from reelgym.data.form import contents
 from reelgym.data.sample import Sample
-from reelgym.errors import RequestError
 from reelgym.evaluation.results import Evaluation
 from reelgym.judges.leaks import leak
-from reelgym.judges.rule import RuleJudge
+from reelgym.judges.rule import RuleJudge, words_of
 from reelgym.scoring.statistics import clustered_mean
-from reelgym.world import Facts, load_facts
-
-
-def facts_of(paths: Mapping[str, str | Path]) -> Callable[[str], Facts | None]:
-    """Return what looks up the facts beside a rendered video by its identity; None where there are none."""
-
-    @cache
-    def look(identity: str) -> Facts | None:
-        try:
-            return load_facts(paths[identity]) if identity in paths else None
-        except RequestError:
-            # Any other video: nobody wrote down what is true of it.
-            return None
-
-    return look
+from reelgym.world import Facts
 
 
 def observed(found: Evaluation, samples: Mapping[str, Sample], facts: Callable[[str], Facts | None]) -> dict[str, Any]:
@@ -43,11 +26,10 @@ def observed(found: Evaluation, samples: Mapping[str, Sample], facts: Callable[[
     """
     said = [(row, contents(row.reply).get("observation", "")) for row in found.rows]
     parts: dict[str, list[tuple[float, str]]] = {"precision": [], "recall": [], "suffices": []}
-    known = 0
+    rule, known = RuleJudge(words_of(facts)), 0
     for row, text in said:
         sample = samples[row.id]
-        about = facts(sample.source)
-        judged = RuleJudge(None if about is None else lambda _, about=about: about.word).findings(sample, text)  # type: ignore[misc]
+        judged = rule.findings(sample, text)
         if judged is None:
             continue
         known += 1
