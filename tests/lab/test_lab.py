@@ -19,6 +19,7 @@ from reelgym.lab.controls import NEGATIVE, POSITIVE, Shuffled
 from reelgym.lab.endpoints import PUZZLES, QUESTIONS
 from reelgym.lab.run import plan
 from reelgym.rewards import Length
+from reelgym.training.config import RLRun
 from reelgym.training.describe import describe
 
 RECIPES = ["mvp", "process_mvp", "process_mvp:separation=none"]
@@ -97,6 +98,20 @@ def test_settings_that_differ_are_listed_and_what_all_share_is_not(tmp_path: Pat
     rows = {row[0]: row[1:] for row in plan(["mvp", "mvp:lr=1e-5,algorithm=dr_grpo"], tmp_path, SMALL)["differing"]}
     assert rows["config.lr"] == ["0.00016", "1e-05"] and rows["algorithm"] == ["GRPO", "DrGRPO"]
     assert "config.steps" not in rows and "rubric" not in rows
+
+
+def test_a_plan_tells_the_time_of_every_run_and_of_all_seeds(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def rehearse(name: str, one: RLRun) -> dict[str, float]:
+        asked.append(name)
+        return {"seconds": 10.0 * one.config.steps, "peak_bytes": 100.0 + len(asked)}
+
+    found = plan(["mvp", "process_mvp"], tmp_path, SMALL, rehearse=rehearse)
+    assert asked == ["mvp", "process_mvp", POSITIVE, NEGATIVE]
+    assert found["seconds_each"] == dict.fromkeys(asked, 20.0)
+    assert (found["seconds"], found["peak_bytes"]) == (2 * 4 * 20.0, 104.0)
+    assert "seconds" not in plan(["mvp"], tmp_path, SMALL)
 
 
 def test_arms_are_read_with_their_settings() -> None:

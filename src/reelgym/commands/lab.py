@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from reelgym.commands.options import Json
+from reelgym.commands.train_plan import clock
 from reelgym.terminal import Bars, Stage, Stop, leave_if, print_json, table
 
 
@@ -27,7 +28,7 @@ def lab(
     ),
     start: Annotated[str, typer.Option(help="What all recipes start from: as `--model` of eval.")] = "tiny",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be trained and what differs; train nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be trained, what differs, how long; train nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -36,12 +37,17 @@ def lab(
     Repeat the command to resume, with more --seeds to add some.
     Example: [bold]reelgym lab mvp process_mvp process_mvp:separation=none --out lab[/bold]
     """
+    from reelgym.commands.train_plan import rehearsal
     from reelgym.lab import Settings, run
     from reelgym.lab.run import plan
 
     chosen = Settings.quick(seeds=seeds or 2, start=start) if quick else Settings(seeds=seeds or 3, start=start)
     if dry_run:
-        return _plan(plan(recipes, out, chosen), as_json)
+        with Bars() as bars:
+            found = plan(
+                recipes, out, chosen, rehearse=lambda name, one: rehearsal(one, bars.stage(f"roll out {name}"))
+            )
+        return _plan(found, as_json)
     with Bars() as bars, Stop() as stop:
 
         def stage(name: str) -> Stage:
@@ -59,8 +65,13 @@ def lab(
 def _plan(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return print_json(found)
-    differing = found.pop("differing")
+    differing, each = found.pop("differing"), found.pop("seconds_each")
+    seconds, peak = found.pop("seconds"), found.pop("peak_bytes")
     table("what would be done", ("", ""), [(name.replace("_", " "), str(value)) for name, value in found.items()])
+    rows = [(name, clock(one)) for name, one in each.items()]
+    rows.append(("all seeds; evaluations, readers and judges come on top", clock(seconds)))
+    table("time, from a few groups of each run", ("", ""), rows)
+    table("", (), [("memory at its peak, from shapes", f"{peak / 2**30:.2f} GiB")])
     if differing:
         table("settings that differ", ("",) * len(differing[0]), differing)
 

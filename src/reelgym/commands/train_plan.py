@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,17 @@ def plan(run: SFTRun | RLRun, as_json: bool) -> None:
         table("Memory, estimated from shapes", ("part", "size"), memory.rows())
         table("", (), [("memory", _fits(memory, free)), ("checkpoints", f"{found['disk_bytes'] / 2**30:.2f} GiB")])
     if isinstance(run, RLRun):
-        rehearsed, update = _rehearsed(run)
-        found |= _rolled(run, rehearsed, update)
+        with Bars() as bars:
+            found |= rolled(run, bars.stage("roll out groups"))
         if not as_json:
             table("Groups rolled out", ("what", "value"), _rows(found))
     if as_json:
         print_json(found)
+
+
+def rehearsal(run: RLRun, told: Callable[[int, int], None]) -> dict[str, Any]:
+    """Return what `rolled` does, and `peak_bytes` of memory, estimated from shapes."""
+    return rolled(run, told) | {"peak_bytes": _memory(run).peak}
 
 
 def memory_line(run: SFTRun | RLRun) -> str:
@@ -69,8 +75,13 @@ def _fits(memory: Estimate, free: int | None) -> str:
     return f"fits into the {free / 2**30:.1f} GiB that are free"
 
 
-def _rehearsed(run: RLRun) -> tuple[Rehearsed, float]:
-    """Return the groups, and the seconds of one group's forward and backward pass."""
+def rolled(run: RLRun, told: Callable[[int, int], None]) -> dict[str, Any]:
+    """Return what a few groups tell of a run: its time in `seconds`, tokens, rewards and advice.
+
+    Args:
+        run: What is to be trained.
+        told: Called with (groups done, groups in all).
+    """
     import torch
 
     from reelgym import models
@@ -82,12 +93,11 @@ def _rehearsed(run: RLRun) -> tuple[Rehearsed, float]:
     half = cuda and run.config.lora_rank > 0
     policy = models.load(run.policy, device="cuda" if cuda else "cpu", dtype=torch.bfloat16 if half else torch.float32)
     weights.prepare(policy, run.config)
-    with Bars() as bars:
-        found = rehearse(run, policy, make_sampler(run, policy), bars.stage("roll out groups"))
-    return found, update_seconds(run, policy, found.tokens)
+    found = rehearse(run, policy, make_sampler(run, policy), told)
+    return _priced(run, found, update_seconds(run, policy, found.tokens))
 
 
-def _rolled(run: RLRun, found: Rehearsed, update: float) -> dict[str, Any]:
+def _priced(run: RLRun, found: Rehearsed, update: float) -> dict[str, Any]:
     from reelgym.training.rehearsal import advice
 
     config = run.config
@@ -122,10 +132,11 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
             f"{found['seconds_a_step']:.2f} s: sampling {of['sampling']:.2f}, update {of['update']:.2f}",
         ),
         ("beside the steps", f"prompts met first {of['new_prompts']:.1f} s in all, warm-up {of['warm_up']:.1f} s once"),
-        ("time in all", f"{_clock(found['seconds'])} without evaluations and saving"),
+        ("time in all", f"{clock(found['seconds'])} without evaluations and saving"),
         ("advice", found["advice"]),
     ]
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return seconds as one reads them: hours from ten minutes on."""
     return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 3600:.2f} h"

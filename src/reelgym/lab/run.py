@@ -122,8 +122,21 @@ def run(
     return found
 
 
-def plan(recipes: Sequence[str], out: str | Path, settings: Settings) -> dict[str, Any]:
+def plan(
+    recipes: Sequence[str],
+    out: str | Path,
+    settings: Settings,
+    *,
+    rehearse: Callable[[str, RLRun], Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
     """Return what a lab would do, having trained nothing: its runs, what they generate at most, and what differs.
+
+    Args:
+        recipes: As `run` takes them.
+        out: The lab's folder.
+        settings: How much it would spend.
+        rehearse: Returns the `seconds` of a run and its `peak_bytes`, asked for every run of one seed; the plan then
+            has `seconds_each`, `seconds` of all seeds, evaluations and the reader's part left out, and `peak_bytes`.
 
     Raises:
         RequestError: Unequal settings; source videos are compared when the lab runs.
@@ -135,6 +148,13 @@ def plan(recipes: Sequence[str], out: str | Path, settings: Settings) -> dict[st
     config = plain[lab.arms[0].name].config
     completions = config.steps * config.prompts_per_step * config.group_size
     there = sum((lab.place(name, n) / "checkpoints").is_dir() for name in runs for n in range(settings.seeds))
+    told = {name: rehearse(name, one) for name, one in runs.items()} if rehearse else {}
+    each = {name: one["seconds"] for name, one in told.items()}
+    timed = {
+        "seconds_each": each,
+        "seconds": sum(each.values()) * settings.seeds,
+        "peak_bytes": max((one["peak_bytes"] for one in told.values()), default=0),
+    }
     return {
         "start": lab.settings.start,
         "runs": len(runs) * settings.seeds,
@@ -144,6 +164,7 @@ def plan(recipes: Sequence[str], out: str | Path, settings: Settings) -> dict[st
         "tokens_each_at_most": completions * config.max_completion_tokens,
         "seeds": settings.seeds,
         "endpoint_videos": settings.videos,
+        **(timed if told else {}),
         "differing": [list(row) for row in arms.differing(plain)],
     }
 
