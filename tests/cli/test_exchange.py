@@ -36,11 +36,15 @@ def test_records_become_a_dataset_that_inspect_and_export_take(
 
     code, out, _ = cli("export", tmp_path / "qa", "--format", "verl", "--dry-run", "--json")
     assert code == 0
-    assert json.loads(out)["frames_shown"] == 16
+    planned = json.loads(out)
+    assert planned["frames_shown"] == 16
+    low, mean, high = planned["seconds"]
+    assert 0 < low <= mean <= high
     code, out, err = cli("export", tmp_path / "qa", "--format", "verl", "--out", tmp_path / "verl", "--quality", 90)
     assert code == 0, err
     assert "bytes in all, about" in out and "dB PSNR" in out
-    assert (tmp_path / "verl" / "export.json").is_file()
+    # Nothing that is not the same again is written.
+    assert "seconds" not in json.loads((tmp_path / "verl" / "export.json").read_text())["plan"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -47,6 +48,7 @@ class Plan:
         bytes_in_all: Of all files.
         encoding: How frames are kept, in words.
         psnr_db: Loss of the encoding over the frames that were tried, in dB; None where every pixel is kept.
+        seconds: That all files take at the pace of the fastest, of all and of the slowest of the samples tried.
     """
 
     samples: dict[str, int]
@@ -57,10 +59,12 @@ class Plan:
     bytes_in_all: int
     encoding: str
     psnr_db: float | None
+    seconds: tuple[float, float, float]
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (what, how much) as text."""
         loss = "none" if self.psnr_db is None else f"{self.psnr_db:.1f} dB PSNR"
+        low, mean, high = self.seconds
         return [
             *((f"samples, {split}", str(count)) for split, count in self.samples.items()),
             ("left out", str(len(self.left_out))),
@@ -70,6 +74,7 @@ class Plan:
             ("loss of pixels", loss),
             ("bytes per sample, about", f"{self.bytes_per_sample:,}"),
             ("bytes in all, about", f"{self.bytes_in_all:,}"),
+            ("seconds, about", f"{mean:,.1f} ({low:,.1f} to {high:,.1f})"),
         ]
 
 
@@ -109,7 +114,7 @@ def plan(
         check_source(media.paths[identity], identity, media.sizes.get(identity))
     shown = sum(_frames(part) for sample in fit for part in parts_of(sample))
     written = len({name for sample in fit for part in parts_of(sample) for name in frame_names(part, encoding)})
-    per_frame, error = _probe(fit, media, encoding)
+    per_frame, error, paces = _probe(fit, media, encoding)
     rows = sum(3 * len(carried(sample)) for sample in fit)
     return Plan(
         samples={split: sum(sample.split == split for sample in fit) for split in SPLITS},
@@ -120,6 +125,7 @@ def plan(
         bytes_in_all=round(written * per_frame + rows),
         encoding=encoding.words,
         psnr_db=None if quality is None else round(10 * math.log10(255**2 / max(error, 1e-9)), 2),
+        seconds=(written * min(paces), written * float(np.mean(paces)), written * max(paces)),
     )
 
 
@@ -178,7 +184,8 @@ def export(
         "export": 1,
         "settings": settings,
         "files": files,
-        "plan": asdict(planned),
+        # Without the time, which is never the same twice.
+        "plan": {name: value for name, value in asdict(planned).items() if name != "seconds"},
         "clips_as_images": form.images_only,
         "limits": list(form.limits),
     }
@@ -206,17 +213,21 @@ def _frames(part: Image | Clip) -> int:
     return 1 if isinstance(part, Image) else len(part.times)
 
 
-def _probe(samples: Sequence[Sample], media: Media, encoding: Encoding) -> tuple[float, float]:
-    """Return bytes per frame and mean squared error over a few samples, spread evenly."""
+def _probe(samples: Sequence[Sample], media: Media, encoding: Encoding) -> tuple[float, float, list[float]]:
+    """Return bytes and squared error of a frame over a few samples, spread evenly, and the seconds a frame of each."""
     places = sorted({place * len(samples) // PROBED for place in range(PROBED)})
-    sizes, errors = [], []
+    sizes: list[int] = []
+    errors: list[float] = []
+    paces: list[float] = []
     for place in places:
+        began, before = time.monotonic(), len(sizes)
         for part in parts_of(samples[place]):
             for pixels in media(part):
                 encoded = encoding.encode(np.ascontiguousarray(pixels))
                 sizes.append(len(encoded))
                 errors.append(encoding.loss(pixels, encoded))
-    return float(np.mean(sizes)) if sizes else 0.0, float(np.mean(errors)) if errors else 0.0
+        paces.append((time.monotonic() - began) / max(1, len(sizes) - before))
+    return float(np.mean(sizes)) if sizes else 0.0, float(np.mean(errors)) if errors else 0.0, paces
 
 
 def _rows(
