@@ -22,6 +22,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> endpoints.Endpoints:
         return endpoints.prepare(2, 2)
 
 
+def test_a_smaller_lab_after_a_larger_one_has_endpoints_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REELGYM_CACHE", str(tmp_path))
+    monkeypatch.setattr(proving, "cores", lambda: 1)
+    larger, smaller = endpoints.prepare(2, 1), endpoints.prepare(1, 1)
+    counts = [
+        [len({one.source for one in found.samples[name]}) for name in endpoints.NAMES] for found in (larger, smaller)
+    ]
+    assert counts == [[2, 2], [1, 1]]
+
+
 def test_questions_are_about_the_videos_of_the_puzzles_and_their_key_is_right(made: endpoints.Endpoints) -> None:
     asked, puzzles = made.samples[QUESTIONS], made.samples[PUZZLES]
     assert {one.source for one in asked} == {one.source for one in puzzles} and len(asked) == 4

@@ -33,7 +33,8 @@ def prepare(videos: int, per_video: int) -> Endpoints:
         videos: How many.
         per_video: Most puzzles of one video, and most questions.
     """
-    ground = proving.prepare(proving.world_folder("lab"), split="test", videos=videos, per_video=per_video, seed=SEED)
+    place = proving.world_folder(f"lab-{videos}-{per_video}")
+    ground = proving.prepare(place, split="test", videos=videos, per_video=per_video, seed=SEED)
     asked = asked_about(ground, per_video).items
     return Endpoints({PUZZLES: list(ground.dataset.samples), QUESTIONS: asked}, ground.dataset.media(proving.store()))
 

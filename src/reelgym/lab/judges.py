@@ -113,7 +113,7 @@ def puzzles(random: Random, scenes: int = SCENES) -> Iterator[Known]:
 
 def rendered(random: Random, scenes: int = SCENES) -> Iterator[Known]:
     """Yield the same of the puzzles that `process_mvp` holds out, which a reader is tried on: gold and spoilt."""
-    place = proving.world_folder("judges")
+    place = proving.world_folder(f"judges-{scenes // 4}")
     ground = proving.prepare(place, split="test", videos=scenes // 4, per_video=3, seed=0)
     for sample in told_apart(ground):
         word = ground.word(sample)

@@ -108,7 +108,7 @@ def read(
 
 def ground(videos: int = VIDEOS, per_video: int = PER_VIDEO, seed: int = 0) -> proving.Ground:
     """Return the rendered videos of the cold start, their puzzles and their facts."""
-    place = proving.world_folder(f"cold-start-{seed}")
+    place = proving.world_folder(f"cold-start-{videos}-{per_video}-{seed}")
     return proving.prepare(place, split="train", videos=videos, per_video=per_video, seed=SEEDS_FROM + seed)
 
 

@@ -73,7 +73,12 @@ def cache_folder() -> Path:
 
 
 def world_folder(name: str) -> Path:
-    """Return where a recipe keeps its rendered videos and puzzles: another folder for other settings or versions."""
+    """Return where a recipe keeps its rendered videos and puzzles: another folder for other settings or versions.
+
+    Args:
+        name: Of who keeps them; with the number of videos where that is not always the same, since all puzzles of a
+            folder are taken for those that were asked for.
+    """
     made_of = hashlib.sha256(repr((__version__, PUZZLE, SCENES, KINDS)).encode()).hexdigest()[:8]
     return cache_folder() / "world" / f"{name}-{made_of}"
 
@@ -100,7 +105,7 @@ def prepare(
     """Render videos and cut puzzles out of them; what is already there is kept.
 
     Args:
-        folder: Holds `SPLIT/videos` and `SPLIT/puzzles` afterwards.
+        folder: Holds `SPLIT/videos` and `SPLIT/puzzles` afterwards; one of other numbers is not taken up.
         split: Of the scenes and of all puzzles.
         videos: How many to render.
         per_video: Most puzzles of one video.
