@@ -35,6 +35,8 @@ def test_a_lab_says_who_is_better_and_who_cannot_be_told_apart(tmp_path: Path) -
     assert end["sees"] and verdicts["mvp", "process_mvp"] == "not distinguishable"
     assert verdicts["mvp", RECIPES[2]] == "mvp is better" and verdicts["start", "mvp"] == "mvp is better"
     assert 0 < end["detectable"] < 0.05
+    among = [pair["detectable"] for pair in end["pairs"] if {pair["first"], pair["second"]} <= set(RECIPES)]
+    assert len(among) == 3 and end["detectable"] == max(among)
     assert found["spent"]["mvp"] == {"generated": 4.0, "judged": 0.0, "seconds": 5.0}
     assert found["spent"]["process_mvp"]["judged"] == 60.0
     page = (tmp_path / "index.html").read_text()

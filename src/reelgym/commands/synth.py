@@ -88,9 +88,7 @@ def synth(
         return _estimated(found, as_json)
     if out is None:
         raise RequestError("synth needs --out DATASET, the folder to write; or --dry-run, which writes nothing")
-    if store is None and store_limit is not None:
-        raise RequestError("--store-limit bounds the store that is filled: name it with --store DIR")
-    kept: dict[str, Any] = {"store": store, "store_limit": bytes_of(store_limit)}
+    kept = _kept(store, store_limit)
     with Bars() as bars:
         stage = bars.stage("cut puzzles")
         made = synthesize(
@@ -113,6 +111,13 @@ def merge(
     with Bars() as bars:
         made = join(shards, out, bars.stage("join shards"))
     _made(made, as_json)
+
+
+def _kept(store: Path | None, limit: str | None) -> dict[str, Any]:
+    """Return the frame store that is filled on the way, and its bound."""
+    if store is None and limit is not None:
+        raise RequestError("--store-limit bounds the store that is filled: name it with --store DIR")
+    return {"store": store, "store_limit": bytes_of(limit)}
 
 
 def _sized(size: str | None, task: str, settings: Sequence[str]) -> list[str]:

@@ -47,6 +47,19 @@ class Size:
     max_tokens_per_frame: int = 4
     """A larger frame is shrunk until it costs no more tokens than this."""
 
+    def text(self, vocabulary: int) -> dict[str, Any]:
+        """Return what every family's text config takes, for a vocabulary of so many tokens."""
+        return {
+            "vocab_size": vocabulary,
+            "hidden_size": self.width,
+            "intermediate_size": self.mlp,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "num_key_value_heads": self.key_value_heads,
+            "max_position_embeddings": 32768,
+            "initializer_range": self.initializer_range,
+        }
+
 
 def build(family: str, seed: int = 0, size: Size | None = None) -> Policy:
     """Return a policy with random weights in float32.
@@ -102,15 +115,7 @@ def packaged_tokenizer(family: Family) -> Any:
 def _config(family: str, tokenizer: Any, size: Size) -> dict[str, Any]:
     ids = {token: tokenizer.convert_tokens_to_ids(f"<|{token}|>") for token in ("endoftext", "im_end")}
     head = size.width // size.heads
-    text: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": size.width,
-        "intermediate_size": size.mlp,
-        "num_hidden_layers": size.layers,
-        "num_attention_heads": size.heads,
-        "num_key_value_heads": size.key_value_heads,
-        "max_position_embeddings": 32768,
-        "initializer_range": size.initializer_range,
+    text = size.text(len(tokenizer)) | {
         "bos_token_id": ids["endoftext"],
         "eos_token_id": ids["im_end"],
         "pad_token_id": None,

@@ -18,15 +18,7 @@ if TYPE_CHECKING:
 
 def config(family: Family, tokenizer: Any, size: Size) -> dict[str, Any]:
     """Return the arguments of a family's config class."""
-    text: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": size.width,
-        "intermediate_size": size.mlp,
-        "num_hidden_layers": size.layers,
-        "num_attention_heads": size.heads,
-        "num_key_value_heads": size.key_value_heads,
-        "max_position_embeddings": 32768,
-        "initializer_range": size.initializer_range,
+    text = size.text(len(tokenizer)) | {
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": None,
