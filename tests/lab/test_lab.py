@@ -47,6 +47,23 @@ def test_a_lab_says_who_is_better_and_who_cannot_be_told_apart(tmp_path: Path) -
     assert f"On {PUZZLES} {blurred} of 9 pairs are not distinguishable." in page
 
 
+@pytest.mark.parametrize(
+    ("recipes", "skill", "headline"),
+    [
+        (["mvp"], {"mvp": 0.6}, "mvp is better than the start"),
+        (["mvp"], {"mvp": 0.1}, "mvp is worse than the start"),
+        (["mvp"], {"mvp": 0.3}, "mvp is not distinguishable from the start"),
+        (RECIPES, {"mvp": 0.1, "process_mvp": 0.3}, "1 of 3 recipes is better than the start, mvp worse"),
+        (RECIPES[:2], {"mvp": 0.3, "process_mvp": 0.3}, "none of 2 recipes are better than the start"),
+    ],
+)
+def test_the_headline_says_what_the_start_says_of_the_recipes(
+    tmp_path: Path, recipes: list[str], skill: dict[str, float], headline: str
+) -> None:
+    run(recipes, tmp_path, settings=SMALL, hands=Stub(SKILL | skill).hands())
+    assert f"On {PUZZLES} {headline}. On {QUESTIONS}" in (tmp_path / "index.html").read_text()
+
+
 def test_nothing_is_ranked_where_the_controls_are_not_told_apart(tmp_path: Path) -> None:
     found = run(["mvp"], tmp_path, settings=SMALL, hands=Stub(SKILL).hands())
     # The stub answers every question of the world alike, whoever is asked.

@@ -87,9 +87,10 @@ def _headline(ends: Mapping[str, Mapping[str, Any]], recipes: Sequence[str]) -> 
 def _against_start(name: str, end: Mapping[str, Any], recipes: Sequence[str]) -> str:
     won = [one for one in recipes if "start" in _beaten(end).get(one, ())]
     lost = [one for one in recipes if one in _beaten(end).get("start", ())]
+    if len(recipes) == 1:
+        verdict = "better than" if won else "worse than" if lost else "not distinguishable from"
+        return f"On {name} {recipes[0]} is {verdict} the start."
     below = f", {_listed(lost)} worse" if lost else ""
-    if len(won) == len(recipes) == 1:
-        return f"On {name} {won[0]} is better than the start."
     count, verb = len(won) or "none", "is" if len(won) == 1 else "are"
     return f"On {name} {count} of {len(recipes)} recipes {verb} better than the start{below}."
 
